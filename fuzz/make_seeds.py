@@ -248,6 +248,26 @@ def guard_seeds():
         put("guard", name, data)
 
 
+def lease_query_seeds():
+    """Streams of bulk lease queries, each behind its length."""
+    def query(opts, hlen=0, ciaddr=0, xid=7):
+        head = struct.pack("!BBBBIHHIIII", 1, hlen and 1, hlen, 0, xid, 0, 0, ciaddr, 0, 0, 0)
+        octets = head + bytes(range(1, 1 + hlen)).ljust(16, b"\0") + bytes(192) + MAGIC + opt(53, b"\x0e") + opts + b"\xff"
+        return struct.pack("!H", len(octets)) + octets
+
+    relay, remote = opt(12, b"relay"), opt(2, b"remote")
+    for name, data in {
+        "client-id": query(opt(61, b"\1\2\3")), "hardware": query(b"", hlen=6), "relay-id": query(opt(82, relay)),
+        "remote-id": query(opt(82, opt(1, b"port") + remote)), "both": query(opt(82, relay + remote)), "all": query(b""),
+        "times": query(opt(82, relay) + opt(154, b"\0\0\0\1") + opt(155, b"\0\0\0\2")),
+        "late": query(opt(82, relay) + opt(154, b"\x80\0\0\0")), "vss": query(opt(82, relay) + opt(221, b"\xff")),
+        "ciaddr": query(opt(82, relay), ciaddr=1), "empty-id": query(opt(82, opt(12, b""))),
+        "broken": query(opt(82, b"\x0c\5a")), "many": query(opt(82, relay)) + query(b"", hlen=6, xid=8) + query(b"", xid=9)[:100],
+        "empty": b"\0\0", "other-type": query(opt(61, b"\1\2")).replace(b"\x35\1\x0e", b"\x35\1\x0a"),
+    }.items():
+        put("lease_query", name, data)
+
+
 def main():
     guard_seeds()
     discover = opt(53, b"\1") + opt(61, b"\1\2\0\0\0\0\1") + opt(55, bytes([1, 3, 6, 15, 51, 119, 121])) + opt(12, b"host")
@@ -295,6 +315,7 @@ def main():
     control_seeds()
     http_request_seeds()
     client_apply_seeds()
+    lease_query_seeds()
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ FOLDERS = (
     ("library", "Kea's hook libraries, a file each (libraries.def)",
      "base wire packet runtime config/json config lease lease/context control hook library/lease_query"),
     ("library/lease_query", "queries of leases by relays: their answers over UDP, bulk queries over TCP",
-     "base wire packet config lease lease/context hook"),
+     "base wire packet runtime config lease lease/context hook"),
     ("http", "HTTP and HTTPS in the event loop: listeners, users, bounds, event streams, the page, commands with Kea's envelope",
      "base runtime config/json config control"),
     ("script", "the life of a Lua state: opens all modules",

@@ -1,23 +1,24 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * lease_query: answers questions of relays about leases (RFC 4388). Only the requesters of the
- * parameters may ask. This file has the parameters and the life of the library; the rest is in
- * library/lease_query/.
+ * lease_query: answers queries of relays about leases, over UDP (RFC 4388) and, as bulk queries,
+ * over TCP (RFC 6926). Only the requesters of the parameters may ask. This file has the life of the
+ * library and its command; the answers are in library/lease_query/.
  */
-#include "library/lease_query/lease_query.h"
 #include "library/lease_query_read.h"
 #include "library/library.h"
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/ip.h"
 #include "config/config.h"
 #include "control/command.h"
-#include "hook/hook.h"
+#include "hook/hook_lib.h"
 #include "lease/context/relay_upgrade.h"
 #include "runtime/background.h"
 #include "wire/dhcp4.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 struct lease_query {
 	struct arena arena;
@@ -25,7 +26,9 @@ struct lease_query {
 	const struct clock_src *clock;
 	struct lease_db *db;
 	struct log *log;
-	enum relay_check checks; /* of extended-info4-upgrade */
+	enum hook_network network;
+	struct bulk_server *server; /* NULL: no configuration with bulk queries is in effect */
+	enum relay_check checks;    /* of extended-info4-upgrade */
 };
 
 static void parse_queries(struct library_problems *p, const struct config *cfg,
@@ -60,6 +63,7 @@ static void attach_queries(void *record, const struct hook_registry_opts *o)
 	q->clock = o->clock ? o->clock : &clock_system;
 	q->db = o->db;
 	q->log = o->log;
+	q->network = o->network;
 	q->checks = (enum relay_check)o->cfg->context_checks;
 	if (q->checks == RELAY_CHECK_NONE)
 		q->checks = RELAY_CHECK_FIX;
@@ -104,8 +108,81 @@ static struct json *answer_upgrade(struct control_call *c)
 
 /* --- Life ------------------------------------------------------------------------------------- */
 
+static void adopt_server(void *record, void *before)
+{
+	struct lease_query *q = record, *old = before;
+
+	if (q->params.bulk.enabled)
+		q->server = bulk_server_ref(old->server);
+}
+
+static int open_bulk(struct lease_query *q)
+{
+	const struct bulk_params *b = &q->params.bulk;
+	struct bulk_server_opts o = {.ip = b->ip,
+				     .port = b->port,
+				     .log = q->log,
+				     .db = q->db,
+				     .clock = q->clock};
+
+	if (bulk_server_is_at(q->server, b->ip, b->port))
+		return 0;
+	bulk_server_unref(q->server);
+	q->server = NULL;
+	return bulk_server_open(&o, &q->server);
+}
+
+static void end_use(void *use)
+{
+	bulk_server_leave(use);
+	free(use);
+}
+
+static void refuse_bulk(const struct lease_query *q, struct usher_call *call, int e)
+{
+	const struct bulk_params *b = &q->params.bulk;
+	char ip[IP_TEXT_LEN];
+
+	(void)config_error_set(call->refusal, NULL, -USHER_E_HOOK,
+			       "hook library %s: bulk queries: cannot listen at %s, TCP port %u: "
+			       "%s%s",
+			       library_lease_query.name, ip_text(b->ip, ip), b->port,
+			       usher_strerror(e),
+			       e == -EACCES ? " (it needs the capability CAP_NET_BIND_SERVICE)"
+					    : "");
+	call->status = USHER_DROP;
+}
+
+/* Called at dhcp4_srv_configured: puts the parameters into effect for bulk queries. */
+static int configure_bulk(struct usher_call *call, void *record)
+{
+	struct lease_query *q = record;
+	struct bulk_use *u;
+	int r;
+
+	if (q->network != HOOK_NETWORK_FULL || !q->db || !call->config_data)
+		return 0;
+	r = open_bulk(q);
+	if (r < 0) {
+		refuse_bulk(q, call, r);
+		return 0;
+	}
+	u = calloc(1, sizeof(*u));
+	if (!u) {
+		call->status = USHER_DROP;
+		return -ENOMEM;
+	}
+	u->params = q->params.bulk;
+	u->requesters = &q->params.requesters;
+	u->cfg = call->cfg;
+	bulk_server_use(q->server, u);
+	call->config_data[call->lib->index] = (struct hook_config_data){u, end_use};
+	return 0;
+}
+
 static int start_queries(usher_lib *lib, void *record)
 {
+	struct lease_query *q = record;
 	struct control_command upgrade = {
 		.name = "extended-info4-upgrade",
 		.work = upgrade_leases,
@@ -117,11 +194,26 @@ static int start_queries(usher_lib *lib, void *record)
 	};
 	int r = hook_register_row(lib, &upgrade);
 
-	return r < 0 ? r : usher_register(lib, "buffer4_receive", answer_query, record);
+	if (r == 0)
+		r = usher_register(lib, "buffer4_receive", answer_query, record);
+	if (r == 0 && q->params.bulk.enabled)
+		r = usher_register(lib, "dhcp4_srv_configured", configure_bulk, record);
+	if (r < 0)
+		bulk_server_unref(q->server);
+	return r;
+}
+
+static void stop_queries(void *record)
+{
+	struct lease_query *q = record;
+
+	bulk_server_unref(q->server);
 }
 
 const struct library library_lease_query = {.name = "libdhcp_lease_query.so",
 					    .size = sizeof(struct lease_query),
 					    .parse = parse_queries,
 					    .attach = attach_queries,
-					    .start = start_queries};
+					    .adopt = adopt_server,
+					    .start = start_queries,
+					    .stop = stop_queries};

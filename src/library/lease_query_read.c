@@ -6,9 +6,12 @@
 #include "library/library.h"
 
 #include "base/ip.h"
+#include "wire/dhcp4.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+enum { LOOPBACK = 0x7f000001 };
 
 /* --- Requesters ------------------------------------------------------------------------------- */
 
@@ -76,13 +79,85 @@ static void read_requesters(struct library_problems *p, const struct json *list,
 
 /* --- Advanced --------------------------------------------------------------------------------- */
 
-static void read_advanced(struct library_problems *p, const struct json *map)
+/* Reads a whole number; an absent one stays. */
+static void read_count(struct library_problems *p, const struct json *map, const char *key,
+		       uint32_t least, uint32_t most, uint32_t *ret)
 {
-	bool bulk = false;
+	const struct json *v = json_get(map, key);
 
-	(void)json_get_bool(map, "bulk-query-enabled", &bulk);
-	if (bulk)
-		library_problem(p, &map->pos, "bulk queries over TCP are not supported");
+	if (!v || v->type != JSON_INT)
+		return; /* of another type: reported */
+	if (v->i < least || v->i > most)
+		library_problem(p, &v->pos, "'%s' must be a number from %u to %u", key, least,
+				most);
+	else
+		*ret = (uint32_t)v->i;
+}
+
+/* Refuses keys whose effect would be missed. */
+static void refuse_advanced(struct library_problems *p, const struct json *map)
+{
+	static const char *const tls[] = {"trust-anchor", "cert-file", "key-file"};
+	bool active = false;
+
+	if (json_get_bool(map, "active-query-enabled", &active) && active)
+		library_problem(p, &json_get(map, "active-query-enabled")->pos,
+				"active queries (RFC 7724) are not supported");
+	for (size_t i = 0; i < ARRAY_LEN(tls); i++) {
+		const char *name = json_get_str(map, tls[i]);
+
+		if (name && *name)
+			library_problem(p, &json_get(map, tls[i])->pos,
+					"'%s': bulk queries over TLS are not supported, and Kea "
+					"ignores this key",
+					tls[i]);
+	}
+}
+
+static void read_address(struct library_problems *p, const struct json *map, uint32_t *ret)
+{
+	const struct json *v = json_get(map, "lease-query-ip");
+
+	if (v && v->type == JSON_STRING && ip_parse(v->s, v->n, ret) < 0)
+		library_problem(p, &v->pos, "'lease-query-ip' must be an IPv4 address");
+}
+
+static void read_advanced(struct library_problems *p, const struct json *map, struct bulk_params *b)
+{
+	static const struct library_key keys[] = {{"bulk-query-enabled", JSON_BOOL},
+						  {"active-query-enabled", JSON_BOOL},
+						  {"extended-info-tables-enabled", JSON_BOOL},
+						  {"lease-query-ip", JSON_STRING},
+						  {"lease-query-tcp-port", JSON_INT},
+						  {"max-bulk-query-threads", JSON_INT},
+						  {"max-requester-connections", JSON_INT},
+						  {"max-concurrent-queries", JSON_INT},
+						  {"max-requester-idle-time", JSON_INT},
+						  {"max-leases-per-fetch", JSON_INT},
+						  {"trust-anchor", JSON_STRING},
+						  {"cert-file", JSON_STRING},
+						  {"key-file", JSON_STRING},
+						  {"cert-required", JSON_BOOL},
+						  {"comment", JSON_STRING}};
+	uint32_t port = DHCP4_SERVER_PORT, threads;
+
+	*b = (struct bulk_params){.ip = LOOPBACK,
+				  .max_connections = 10,
+				  .idle_s = 300,
+				  .fetch = 100};
+	(void)library_check_keys(p, map, keys, ARRAY_LEN(keys));
+	(void)json_get_bool(map, "bulk-query-enabled", &b->enabled);
+	read_address(p, map, &b->ip);
+	read_count(p, map, "lease-query-tcp-port", 1, UINT16_MAX, &port);
+	read_count(p, map, "max-bulk-query-threads", 0, UINT32_MAX, &threads);
+	read_count(p, map, "max-requester-connections", 1, UINT32_MAX, &b->max_connections);
+	read_count(p, map, "max-concurrent-queries", 0, UINT32_MAX, &b->max_queries);
+	read_count(p, map, "max-requester-idle-time", 1, UINT32_MAX, &b->idle_s);
+	read_count(p, map, "max-leases-per-fetch", 1, UINT32_MAX, &b->fetch);
+	b->port = (uint16_t)port;
+	if (b->fetch > BULK_FETCH_MAX)
+		b->fetch = BULK_FETCH_MAX;
+	refuse_advanced(p, map);
 }
 
 void lease_query_read(struct library_problems *p, const struct json *parameters,
@@ -96,5 +171,5 @@ void lease_query_read(struct library_problems *p, const struct json *parameters,
 	(void)library_check_keys(p, parameters, keys, ARRAY_LEN(keys));
 	read_requesters(p, json_get(parameters, "requesters"),
 			parameters ? &parameters->pos : p->at, arena, &ret->requesters);
-	read_advanced(p, json_get(parameters, "advanced"));
+	read_advanced(p, json_get(parameters, "advanced"), &ret->bulk);
 }

@@ -4,13 +4,14 @@
  */
 #pragma once
 
-#include "library/lease_query/lease_query.h"
+#include "library/lease_query/bulk.h"
 
 struct json;
 struct library_problems;
 
 struct lease_query_params {
 	struct lease_query_requesters requesters;
+	struct bulk_params bulk;
 };
 
 /* Reads the parameters (NULL: none), with memory of the arena, and reports mistakes. */

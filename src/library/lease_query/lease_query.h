@@ -37,6 +37,8 @@ static inline bool lease_query_runs(const struct lease *l, int64_t now_s)
 	return l->state == LEASE_ASSIGNED && lease_expire(l) >= now_s;
 }
 
+/* Returns whether the subnet of a lease is configured. */
+bool lease_query_has_subnet(const struct config *cfg, const struct lease *l);
 /*
  * Sets the fields and options of an active lease: ciaddr, chaddr, 61, 91, 51, 58, 59, 82. Contexts
  * longer than RELAY_CONTEXT_MAX give no 82. 0; -USHER_E_NOTFOUND: its subnet is not configured;

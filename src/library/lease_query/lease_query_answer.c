@@ -139,7 +139,7 @@ static int send_found(struct usher_call *call, const struct found *f, int64_t no
 	struct dhcp4_msg *m;
 	int r;
 
-	if (f->type == DHCP4_LEASEACTIVE && !config_subnet_by_id(call->cfg, f->lease.subnet_id)) {
+	if (f->type == DHCP4_LEASEACTIVE && !lease_query_has_subnet(call->cfg, &f->lease)) {
 		hook_drop(call, DROP_LEASE_QUERY_NO_SUBNET);
 		return 0;
 	}

@@ -124,6 +124,11 @@ static int set_relay_info(struct dhcp4_msg *m, const struct lease *l)
 	return r;
 }
 
+bool lease_query_has_subnet(const struct config *cfg, const struct lease *l)
+{
+	return config_subnet_by_id(cfg, l->subnet_id) != NULL;
+}
+
 int lease_query_fill(struct dhcp4_msg *m, const struct lease *l, const struct config *cfg,
 		     int64_t now_s)
 {
