@@ -84,10 +84,10 @@ struct lease_brief {
 	int64_t cltt;
 };
 /*
- * Returns the running leases of a client in all subnets, newest first: at most n, and their number.
- * c: either the client identifier or the hardware address; leases of a hardware address have any
- * client identifier. ret_more: there may be others, because n or the 512 records that are examined
- * were too few.
+ * Returns the running leases of a client in all subnets, newest first, those of a second by
+ * address: at most n, and their number. c: either the client identifier or the hardware address;
+ * leases of a hardware address have any client identifier. ret_more: there may be others, because n
+ * or the 512 records that are examined were too few.
  */
 size_t lease_db_running(struct lease_db *db, const struct lease_client *c, struct lease_brief *ret,
 			size_t n, bool *ret_more);

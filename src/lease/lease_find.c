@@ -179,6 +179,12 @@ struct running {
 	bool more;
 };
 
+/* Returns whether a comes before b: the newer one, of two of a second the lower address. */
+static bool is_before(const struct lease_brief *a, const struct lease_brief *b)
+{
+	return a->cltt != b->cltt ? a->cltt > b->cltt : a->addr < b->addr;
+}
+
 static void insert_brief(struct running *w, struct lease_brief b)
 {
 	size_t i;
@@ -187,11 +193,11 @@ static void insert_brief(struct running *w, struct lease_brief b)
 		i = w->n++;
 	} else {
 		w->more = true;
-		if (!w->n || w->best[w->n - 1].cltt >= b.cltt)
+		if (!w->n || !is_before(&b, &w->best[w->n - 1]))
 			return;
 		i = w->n - 1;
 	}
-	for (; i > 0 && w->best[i - 1].cltt < b.cltt; i--)
+	for (; i > 0 && is_before(&b, &w->best[i - 1]); i--)
 		w->best[i] = w->best[i - 1];
 	w->best[i] = b;
 }

@@ -221,6 +221,12 @@ static void test_running(void **state)
 	assert_true(more);
 	assert_int_equal(b[0].addr, BASE + 2);
 	assert_int_equal(b[1].addr, BASE + 3);
+	/* of one second: by address */
+	add_running(f, BASE + 6, T0 + 20, 9, LEASE_ASSIGNED);
+	add_running(f, BASE, T0 + 20, 9, LEASE_ASSIGNED);
+	assert_int_equal(lease_db_running(f->db, &by_hw, b, 3, &more), 3);
+	assert_int_equal(b[1].addr, BASE);
+	assert_int_equal(b[2].addr, BASE + 3);
 	assert_int_equal(lease_db_running(f->db, &by_id, b, 4, &more), 2);
 	assert_false(more);
 	assert_int_equal(b[0].addr, BASE + 2);
