@@ -66,6 +66,34 @@ void hook_costs_each(const struct hook_registry *r,
 	}
 }
 
+static const struct event_row {
+	const char *library, *name;
+} event_rows[] = {
+#define HOOK_EVENT(symbol, library, name) {library, name},
+#include "hook/hook_events.def"
+#undef HOOK_EVENT
+};
+
+void hook_count_event(const struct usher_lib *lib, enum hook_event e, uint64_t n)
+{
+	if (lib)
+		(void)atomic_fetch_add_explicit(&lib->counter->events[e], n, memory_order_relaxed);
+}
+
+void hook_events_each(const struct hook_registry *r, hook_event_fn *fn, void *ctx)
+{
+	for (unsigned i = 0; r && i < r->n_libs; i++) {
+		const struct usher_lib *lib = &r->libs[i];
+
+		if (!lib->builtin || lib != find_lib(r, lib->path, 0))
+			continue;
+		for (unsigned e = 0; e < HOOK_N_EVENTS; e++)
+			if (strcmp(event_rows[e].library, lib->builtin->name) == 0)
+				fn(ctx, lib->path, event_rows[e].name,
+				   atomic_load(&lib->counter->events[e]));
+	}
+}
+
 void hook_memory_each(struct hook_registry *r, hook_memory_fn *fn, void *ctx)
 {
 	for (unsigned i = 0; r && i < r->n_libs; i++) {

@@ -1,12 +1,21 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The cost of hook libraries: time of their callouts, memory of their scripts. Any thread may ask.
+ * The cost of hook libraries: time of their callouts, memory of their scripts; and their events.
+ * Any thread may ask.
  */
 #pragma once
 
 #include <stdint.h>
 
 struct hook_registry;
+struct usher_lib;
+
+enum hook_event {
+#define HOOK_EVENT(symbol, library, name) HOOK_EVENT_##symbol,
+#include "hook/hook_events.def"
+#undef HOOK_EVENT
+	HOOK_N_EVENTS
+};
 
 /* The callouts of a library since it was loaded first. Libraries with the same path are one, and
  * keep their numbers when another configuration takes effect. */
@@ -32,3 +41,10 @@ void hook_costs_each(const struct hook_registry *r,
 		     void (*fn)(void *ctx, const struct hook_cost *c), void *ctx);
 /* Calls fn for each state of the libraries that run scripts; r may be NULL. */
 void hook_memory_each(struct hook_registry *r, hook_memory_fn *fn, void *ctx);
+
+/* Counts events of a built-in library (hook_events.def). lib NULL: does nothing. Any thread. */
+void hook_count_event(const struct usher_lib *lib, enum hook_event e, uint64_t n);
+/* Calls fn for each event of the libraries that are loaded, with its count since the first load; r
+ * may be NULL. */
+typedef void hook_event_fn(void *ctx, const char *library, const char *event, uint64_t n);
+void hook_events_each(const struct hook_registry *r, hook_event_fn *fn, void *ctx);

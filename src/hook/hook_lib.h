@@ -17,6 +17,7 @@ enum { HOOK_MAX_CALLOUTS = 32 };
 struct hook_counter {
 	_Atomic unsigned refs;
 	_Atomic uint64_t calls, ns, lost;
+	_Atomic uint64_t events[HOOK_N_EVENTS];
 };
 
 struct usher_lib {

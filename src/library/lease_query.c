@@ -175,6 +175,7 @@ static int configure_bulk(struct usher_call *call, void *record)
 	u->params = q->params.bulk;
 	u->requesters = &q->params.requesters;
 	u->cfg = call->cfg;
+	u->lib = call->lib;
 	bulk_server_use(q->server, u);
 	call->config_data[call->lib->index] = (struct hook_config_data){u, end_use};
 	return 0;

@@ -9,6 +9,7 @@
 #include "library/lease_query/lease_query.h"
 
 struct log;
+struct usher_lib;
 
 /* --- Queries ---------------------------------------------------------------------------------- */
 
@@ -68,6 +69,7 @@ struct bulk_use {
 	struct bulk_params params;
 	const struct lease_query_requesters *requesters;
 	const struct config *cfg;
+	const struct usher_lib *lib; /* whose events are counted; NULL: they are not */
 	struct bulk_server *server;
 	struct bulk_use *next; /* the configuration before it */
 };

@@ -87,6 +87,7 @@ static int answer_lease(struct bulk_conn *c, struct bulk_run *run, const struct 
 
 	if (!lease_query_has_subnet(u->cfg, l))
 		return 0;
+	bulk_count(c->s, HOOK_EVENT_BULK_LEASE);
 	r = begin_message(c, run, DHCP4_LEASEACTIVE, u, &m);
 	if (r == 0)
 		r = dhcp4_opt_set_u32(&m, DHCP4_OPT_BASE_TIME, (uint32_t)now_s);
@@ -103,6 +104,7 @@ static int answer_done(struct bulk_conn *c, struct bulk_run *run, const struct b
 	int r = begin_message(c, run, DHCP4_LEASEQUERYDONE, u, &m);
 
 	if (r == 0 && run->q.status != BULK_SUCCESS) {
+		bulk_count(c->s, HOOK_EVENT_BULK_MISTAKE);
 		wr_u8(&w, (uint8_t)run->q.status);
 		wr_span(&w, span_str(run->q.reason));
 		r = dhcp4_opt_set(&m, DHCP4_OPT_STATUS_CODE, span_of(status, w.len));
@@ -127,6 +129,7 @@ static void take_query(struct bulk_conn *c, const struct bulk_query *q)
 	char ip[IP_TEXT_LEN];
 
 	if (is_running(c, q->xid)) {
+		bulk_count(c->s, HOOK_EVENT_BULK_DUPLICATE);
 		log_msg(c->s->o.log, LOG_BULK_LEASE_QUERY_DUPLICATE_XID,
 			"connection of %s: a query with the transaction id %08x is in progress",
 			ip_text(c->addr, ip), q->xid);
@@ -137,6 +140,7 @@ static void take_query(struct bulk_conn *c, const struct bulk_query *q)
 		end_conn(c, "out of memory");
 		return;
 	}
+	bulk_count(c->s, HOOK_EVENT_BULK_QUERY);
 	run->q = *q;
 	while (*p)
 		p = &(*p)->next;
@@ -155,10 +159,12 @@ static void take_messages(struct bulk_conn *c)
 		n = bulk_frame_next(span_of(c->in.p + done, c->in.len - done), &message);
 		if (!n)
 			break;
-		if (bulk_query_read(message, &c->s->arena, &q) == 0)
+		if (bulk_query_read(message, &c->s->arena, &q) == 0) {
 			take_query(c, &q);
-		else
+		} else {
+			bulk_count(c->s, HOOK_EVENT_BULK_BROKEN);
 			end_conn(c, "a message that is no bulk lease query");
+		}
 		arena_reset(&c->s->arena);
 		c->progress_ns = clock_mono_ns(&clock_system);
 		done += n;
@@ -349,6 +355,7 @@ bool bulk_conn_is_over(const struct bulk_conn *c, const struct bulk_use *u, int6
 	}
 	if (works || now_ns - c->progress_ns < (int64_t)u->params.idle_s * NS_PER_S)
 		return false;
+	bulk_count(c->s, HOOK_EVENT_BULK_IDLE);
 	log_end(c, unsent(c) ? "the requester does not read" : "idle");
 	return true;
 }

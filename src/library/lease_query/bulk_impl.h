@@ -7,6 +7,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "hook/hook_cost.h"
 #include "library/lease_query/bulk.h"
 
 #include <pthread.h>
@@ -53,6 +54,12 @@ struct bulk_server {
 	size_t n_conns;
 	struct arena arena; /* of one step */
 };
+
+static inline void bulk_count(const struct bulk_server *s, enum hook_event e)
+{
+	if (s->uses)
+		hook_count_event(s->uses->lib, e, 1);
+}
 
 /* Makes the connection of an accepted socket, and watches it. The socket is closed on failure. */
 int bulk_conn_new(struct bulk_server *s, int fd, uint32_t addr) must_check;

@@ -24,10 +24,11 @@ enum { BACKLOG = 32, ACCEPTS = 16, SEND_BUFFER = 128 * 1024 };
 
 /* --- Connections ------------------------------------------------------------------------------ */
 
-static void log_refusal(const struct bulk_server *s, uint32_t addr, const char *reason)
+static void note_refusal(const struct bulk_server *s, uint32_t addr, const char *reason)
 {
 	char ip[IP_TEXT_LEN];
 
+	bulk_count(s, HOOK_EVENT_BULK_REFUSED);
 	if (log_wants(s->o.log, LOG_BULK_LEASE_QUERY_REJECTED_CONNECTION))
 		log_msg(s->o.log, LOG_BULK_LEASE_QUERY_REJECTED_CONNECTION, "connection of %s: %s",
 			ip_text(addr, ip), reason);
@@ -47,13 +48,15 @@ static void admit_conn(struct bulk_server *s, int fd, uint32_t addr)
 	else if (s->n_conns >= u->params.max_connections)
 		reason = "there are max-requester-connections";
 	if (reason) {
-		log_refusal(s, addr, reason);
+		note_refusal(s, addr, reason);
 		(void)close(fd);
 		return;
 	}
 	(void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
 	if (bulk_conn_new(s, fd, addr) < 0)
-		log_refusal(s, addr, "out of memory or descriptors");
+		note_refusal(s, addr, "out of memory or descriptors");
+	else
+		bulk_count(s, HOOK_EVENT_BULK_ACCEPTED);
 }
 
 static void accept_ready(void *server, uint32_t events)

@@ -167,6 +167,22 @@ bool metrics_write_hooks(struct metrics_run *r)
 	return false;
 }
 
+static void write_event(void *ctx, const char *library, const char *event, uint64_t n)
+{
+	struct metrics_run *r = ctx;
+
+	buf_reset(&r->scratch);
+	metrics_label(&r->m, &r->scratch, "library", library);
+	metrics_label(&r->m, &r->scratch, "event", event);
+	metrics_value(&r->m, span_of(r->scratch.p, r->scratch.len), n);
+}
+
+bool metrics_write_hook_events(struct metrics_run *r)
+{
+	hook_events_each(r->snap->hooks, write_event, r);
+	return false;
+}
+
 static void write_memory(void *ctx, const struct hook_memory *m)
 {
 	struct metrics_run *r = ctx;
