@@ -248,15 +248,17 @@ static void watch_conn(struct bulk_conn *c)
 		end_conn(c, "it cannot be watched");
 }
 
-bool bulk_conn_work(struct bulk_conn *c, const struct bulk_use *u)
+bool bulk_conn_has_work(const struct bulk_conn *c)
+{
+	return !c->ended && c->runs && unsent(c) < OUT_HIGH;
+}
+
+void bulk_conn_work(struct bulk_conn *c, const struct bulk_use *u)
 {
 	uint32_t max = u->params.max_queries ? u->params.max_queries : BULK_QUERIES_MAX;
 	struct bulk_run *run = c->runs;
-	int r;
+	int r = step_query(c, run, u);
 
-	if (c->ended || !run || unsent(c) >= OUT_HIGH)
-		return false;
-	r = step_query(c, run, u);
 	arena_reset(&c->s->arena);
 	if (r < 0) {
 		end_conn(c, usher_strerror(r));
@@ -270,7 +272,6 @@ bool bulk_conn_work(struct bulk_conn *c, const struct bulk_use *u)
 	}
 	send_out(c);
 	watch_conn(c);
-	return !c->ended && c->runs && unsent(c) < OUT_HIGH;
 }
 
 /* --- Reading ---------------------------------------------------------------------------------- */
@@ -347,13 +348,11 @@ void bulk_conn_free(struct bulk_conn *c)
 
 bool bulk_conn_is_over(const struct bulk_conn *c, const struct bulk_use *u, int64_t now_ns)
 {
-	bool works = c->runs && unsent(c) < OUT_HIGH;
-
 	if (!lease_query_may_ask(u->requesters, c->addr)) {
 		log_end(c, "its address is not among the requesters any more");
 		return true;
 	}
-	if (works || now_ns - c->progress_ns < (int64_t)u->params.idle_s * NS_PER_S)
+	if (bulk_conn_has_work(c) || now_ns - c->progress_ns < (int64_t)u->params.idle_s * NS_PER_S)
 		return false;
 	bulk_count(c->s, HOOK_EVENT_BULK_IDLE);
 	log_end(c, unsent(c) ? "the requester does not read" : "idle");

@@ -64,9 +64,10 @@ static inline void bulk_count(const struct bulk_server *s, enum hook_event e)
 /* Makes the connection of an accepted socket, and watches it. The socket is closed on failure. */
 int bulk_conn_new(struct bulk_server *s, int fd, uint32_t addr) must_check;
 void bulk_conn_free(struct bulk_conn *c);
-/* Carries out a step of the next query, if the reader takes the answers. Returns whether there is
- * more to do at once. */
-bool bulk_conn_work(struct bulk_conn *c, const struct bulk_use *u);
+/* Returns whether a connection has queries, and its reader takes the answers. */
+bool bulk_conn_has_work(const struct bulk_conn *c);
+/* Carries out a step of the next query. */
+void bulk_conn_work(struct bulk_conn *c, const struct bulk_use *u);
 /* Returns whether a connection was idle for too long, or its requester may not ask any more. */
 bool bulk_conn_is_over(const struct bulk_conn *c, const struct bulk_use *u, int64_t now_ns);
 /* Frees connections that ended, and plans work. Called at the end of callbacks. */

@@ -91,7 +91,7 @@ void bulk_server_settle(struct bulk_server *s)
 		struct bulk_conn *c = *p;
 
 		if (!c->ended) {
-			work |= c->runs != NULL;
+			work |= bulk_conn_has_work(c);
 			p = &c->next;
 			continue;
 		}
@@ -99,22 +99,36 @@ void bulk_server_settle(struct bulk_server *s)
 		s->n_conns--;
 		bulk_conn_free(c);
 	}
-	loop_timer_set(s->work, work ? 0 : -1);
+	loop_timer_set(s->work, work && s->uses ? 0 : -1);
 }
 
-/* Called when queries wait for work: each connection gets a step. */
+/* Puts a connection behind the others. */
+static void move_last(struct bulk_conn **at)
+{
+	struct bulk_conn *c = *at;
+
+	*at = c->next;
+	while (*at)
+		at = &(*at)->next;
+	*at = c;
+	c->next = NULL;
+}
+
+/* Called when queries wait for work: one connection has a step, so that the lock is held for a
+ * short time. */
 static void work_due(void *server)
 {
 	struct bulk_server *s = server;
-	bool more = false;
+	struct bulk_conn **p = &s->conns;
 
 	(void)pthread_mutex_lock(&s->mu);
-	for (struct bulk_conn *c = s->uses ? s->conns : NULL; c; c = c->next)
-		more |= bulk_conn_work(c, s->uses);
+	while (*p && !bulk_conn_has_work(*p))
+		p = &(*p)->next;
+	if (s->uses && *p) {
+		bulk_conn_work(*p, s->uses);
+		move_last(p);
+	}
 	bulk_server_settle(s);
-	/* a reader that does not read wakes its connection when it does */
-	if (!more)
-		loop_timer_set(s->work, -1);
 	(void)pthread_mutex_unlock(&s->mu);
 }
 

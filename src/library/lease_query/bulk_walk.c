@@ -8,7 +8,7 @@
 #include "lease/context/relay_info.h"
 #include "lease/lease_db.h"
 
-enum { STRETCHES = 8 }; /* of 512 leases, in one step */
+enum { STRETCHES = 4 }; /* of 512 leases, in one step */
 
 static bool has_relay_key(const struct lease *l, const struct bulk_query *q, struct arena *a)
 {
