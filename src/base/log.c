@@ -66,16 +66,16 @@ static const struct {
 #undef LOG_ID
 };
 
-/* Returns Kea's debug level of a message; the other messages of severity DEBUG have level 0. */
+/* Returns Kea's debug level of a message of severity DEBUG; 0 for others. */
 static int debug_level(enum log_id id)
 {
-	enum { HANDLING = 15, BASIC = 40, DETAIL = 50 };
+	static const uint8_t levels[LOG_N_IDS] = {
+#define DEBUG_LEVEL(id, level) [LOG_##id] = (level),
+#include "base/log_levels.def"
+#undef DEBUG_LEVEL
+	};
 
-	if (ids[id].severity != LOG_SEV_DEBUG)
-		return 0;
-	if (id == LOG_DHCP4_PACKET_DROP)
-		return HANDLING;
-	return id == LOG_DHCP4_PACKET_TRACE ? DETAIL : BASIC;
+	return ids[id].severity != LOG_SEV_DEBUG ? 0 : levels[id] ? levels[id] : 40;
 }
 
 static const char *const severity_names[] = {"DEBUG", "INFO", "WARN", "ERROR", "FATAL", "NONE"};

@@ -139,6 +139,7 @@ static void count_problem(void *counting, const struct config_error *e)
 }
 
 size_t hook_libraries_check(const struct config *cfg, const struct hook_builtin *builtins,
+			    struct log *log,
 			    void (*problem)(void *ctx, const struct config_error *e), void *ctx)
 {
 	struct counting c = {problem, ctx, 0};
@@ -153,7 +154,7 @@ size_t hook_libraries_check(const struct config *cfg, const struct hook_builtin 
 			continue;
 		b = hook_builtin_find(builtins, h->library);
 		if (b && b->check)
-			b->check(cfg, h, count_problem, &c);
+			b->check(cfg, h, log, count_problem, &c);
 		if (b ||
 		    object_check(h->library, hook_symbols, HOOK_SYMBOLS, why, sizeof(why)) == 0)
 			continue;

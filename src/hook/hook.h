@@ -167,9 +167,11 @@ struct hook_registry_opts;
  */
 struct hook_builtin {
 	const char *name;
-	/* Reports each mistake in the parameters, without any effect. NULL: load does it. */
+	/* Reports each mistake in the parameters, without any effect. log: may be NULL. Itself
+	 * NULL: load does it. */
 	void (*check)(const struct config *cfg, const struct config_hook_library *conf,
-		      void (*problem)(void *ctx, const struct config_error *e), void *ctx);
+		      struct log *log, void (*problem)(void *ctx, const struct config_error *e),
+		      void *ctx);
 	/* 0, or negative with *err, as for any mistake in a configuration. Then unload is not
 	 * called. */
 	int (*load)(struct usher_lib *lib, const struct hook_registry_opts *o,
@@ -213,9 +215,10 @@ int hook_registry_new(const struct hook_registry_opts *o, struct hook_registry *
 		      struct config_error *err) must_check;
 /*
  * Checks that each library of a configuration is a file that could be loaded, without running code
- * of any. Calls problem for each that is not. How many those are.
+ * of any. Calls problem for each that is not. How many those are. log: of the server, or NULL.
  */
 size_t hook_libraries_check(const struct config *cfg, const struct hook_builtin *builtins,
+			    struct log *log,
 			    void (*problem)(void *ctx, const struct config_error *e), void *ctx);
 /* Returns the built-in library of that name, or NULL. */
 const struct hook_builtin *hook_builtin_find(const struct hook_builtin *builtins, const char *name);

@@ -69,15 +69,40 @@ static void free_record(void *record)
 	free(record);
 }
 
-void library_check(const struct config *cfg, const struct config_hook_library *conf,
-		   void (*problem)(void *ctx, const struct config_error *e), void *ctx)
+/* The problems of a library on their way to the caller. */
+struct passing {
+	const struct library *library;
+	struct log *log;
+	void (*fn)(void *ctx, const struct config_error *e);
+	void *ctx;
+	bool any;
+};
+
+/* Writes the first problem to the log, too. */
+static void pass_problem(void *passing, const struct config_error *e)
 {
+	struct passing *p = passing;
+
+	if (!p->any && p->library->log)
+		log_msg(p->log, p->library->log->refused, "%s", e->text);
+	p->any = true;
+	p->fn(p->ctx, e);
+}
+
+void library_check(const struct config *cfg, const struct config_hook_library *conf,
+		   struct log *log, void (*problem)(void *ctx, const struct config_error *e),
+		   void *ctx)
+{
+	struct passing passing = {.library = find_library(conf->library),
+				  .log = log,
+				  .fn = problem,
+				  .ctx = ctx};
 	struct library_problems p = {.library = conf->library,
 				     .at = &conf->pos,
-				     .fn = problem,
-				     .ctx = ctx};
+				     .fn = pass_problem,
+				     .ctx = &passing};
 
-	free_record(make_record(find_library(conf->library), &p, cfg, conf));
+	free_record(make_record(passing.library, &p, cfg, conf));
 }
 
 /* Gives a library the parts of its predecessor that it continues. */
@@ -113,6 +138,8 @@ int library_load(usher_lib *lib, const struct hook_registry_opts *o,
 	}
 	if (r == 0 && !p.n) {
 		usher_lib_set(lib, run);
+		if (run->library->log)
+			log_msg(o->log, run->library->log->loaded, "the library is loaded");
 		return 0;
 	}
 	free_record(run ? run->record : NULL);
@@ -129,6 +156,8 @@ void library_unload(usher_lib *lib)
 
 	if (run->library->stop)
 		run->library->stop(run->record);
+	if (run->library->log)
+		log_msg(hook_lib_log(lib), run->library->log->unloaded, "the library is unloaded");
 	free_record(run->record);
 	free(run);
 }

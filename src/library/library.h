@@ -6,11 +6,11 @@
  */
 #pragma once
 
+#include "base/log.h"
 #include "config/expr.h"
 #include "hook/hook.h"
 
 struct config_error;
-struct log;
 
 /* The mistakes in the parameters of one library. */
 struct library_problems {
@@ -51,12 +51,18 @@ struct library_file {
 	int dir; /* enum config_dir_kind */
 };
 
+/* The messages about a library's life. */
+struct library_log {
+	enum log_id loaded, refused, unloaded;
+};
+
 /*
  * A library. Its record is size octets of zeros, and begins with the arena of the library's memory.
  */
 struct library {
 	const char *name; /* of Kea's file */
 	size_t size;
+	const struct library_log *log; /* NULL: HOOKS_LIBRARY_LOADED and _UNLOADED suffice */
 	/* Fills the record from the parameters (NULL: none), and reports all mistakes. Without
 	 * effect outside of the record. */
 	void (*parse)(struct library_problems *p, const struct config *cfg,
@@ -83,7 +89,8 @@ struct library {
 
 /* Called as the members of struct hook_builtin, for all these libraries. */
 void library_check(const struct config *cfg, const struct config_hook_library *conf,
-		   void (*problem)(void *ctx, const struct config_error *e), void *ctx);
+		   struct log *log, void (*problem)(void *ctx, const struct config_error *e),
+		   void *ctx);
 int library_load(usher_lib *lib, const struct hook_registry_opts *o,
 		 const struct config_hook_library *conf, struct config_error *err) must_check;
 void library_unload(usher_lib *lib);

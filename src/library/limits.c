@@ -173,6 +173,10 @@ static int limit_classes(struct usher_call *call, void *limits)
 	if (u.n && limiter_admit(&lim->limiters, u.v, u.n, clock_mono_ns(lim->clock), &full) < 0) {
 		hook_drop(call, DROP_LIMIT_CLASS);
 		log_rate(call, &u, full);
+	} else if (log_wants(call->lib->log,
+			     LOG_LIMITS_PACKET_WITH_CLIENT_CLASSES_RATE_LIMIT_HONORED)) {
+		log_msg(call->lib->log, LOG_LIMITS_PACKET_WITH_CLIENT_CLASSES_RATE_LIMIT_HONORED,
+			"packet is within the rate limits of %u client classes", u.n);
 	}
 	arena_rewind(call->arena, mark);
 	return 0;
@@ -187,11 +191,20 @@ static int limit_subnet(struct usher_call *call, void *limits)
 	struct rate_use u;
 	unsigned full;
 
+	if (!call->subnet_id &&
+	    log_wants(call->lib->log, LOG_LIMITS_PACKET_WIIH_SUBNET_ID_RATE_NO_SUBNET))
+		log_msg(call->lib->log, LOG_LIMITS_PACKET_WIIH_SUBNET_ID_RATE_NO_SUBNET,
+			"packet has no subnet, and so no rate limit of one");
 	if (!l || !l->has_rate || call->status == USHER_SKIP || call->status == USHER_DROP)
 		return 0;
 	u = (struct rate_use){.limiter = l->limiter, .rate = &l->rate};
-	if (limiter_admit(&lim->limiters, &u, 1, clock_mono_ns(lim->clock), &full) == 0)
+	if (limiter_admit(&lim->limiters, &u, 1, clock_mono_ns(lim->clock), &full) == 0) {
+		if (log_wants(call->lib->log, LOG_LIMITS_PACKET_WITH_SUBNET_ID_RATE_LIMIT_HONORED))
+			log_msg(call->lib->log, LOG_LIMITS_PACKET_WITH_SUBNET_ID_RATE_LIMIT_HONORED,
+				"packet is within the rate limit of %s of subnet %u", l->rate.text,
+				call->subnet_id);
 		return 0;
+	}
 	hook_drop(call, DROP_LIMIT_SUBNET);
 	if (log_wants(call->lib->log, LOG_LIMITS_PACKET_WITH_SUBNET_ID_RATE_LIMIT_DROPPED))
 		log_msg(call->lib->log, LOG_LIMITS_PACKET_WITH_SUBNET_ID_RATE_LIMIT_DROPPED,
@@ -250,6 +263,15 @@ static void log_beyond(const struct usher_call *call, const struct lease_bound *
 			b->subnet_id, (unsigned long long)b->max);
 }
 
+static void log_within(const struct usher_call *call)
+{
+	char ip[IP_TEXT_LEN];
+
+	if (log_wants(call->lib->log, LOG_LIMITS_LEASE_WITHIN_LIMITS))
+		log_msg(call->lib->log, LOG_LIMITS_LEASE_WITHIN_LIMITS,
+			"lease with address %s is within limits", ip_text(call->lease->addr, ip));
+}
+
 /* Called at lease4_select: the lease gets its classes, and must be within its limits. */
 static int limit_lease(struct usher_call *call, void *limits)
 {
@@ -269,6 +291,7 @@ static int limit_lease(struct usher_call *call, void *limits)
 		log_beyond(call, &b->v[beyond]);
 		return 0;
 	}
+	log_within(call);
 	call->bounds = b->n ? b : NULL;
 	call->lease->user_context = limits_context(call, call->lease->user_context);
 	return call->lease->user_context ? 0 : -ENOMEM;

@@ -28,6 +28,7 @@ struct ping_check {
 	const struct clock_src *clock;
 	struct lease_db *db;
 	struct ping_engine *engine; /* NULL: no subnet is checked yet */
+	struct log *log;	    /* of the engine */
 };
 
 static void parse_checks(struct library_problems *p, const struct config *cfg,
@@ -107,6 +108,10 @@ static int check_offer(struct usher_call *call, void *ping_check)
 	struct hook_link link;
 	bool near;
 
+	if (!call->lease &&
+	    log_wants(call->lib->log, LOG_PING_CHECK_CHANNEL_NO_LEASE_OR_LEASE_REUSED))
+		log_msg(call->lib->log, LOG_PING_CHECK_CHANNEL_NO_LEASE_OR_LEASE_REUSED,
+			"Ping check skipped: no lease");
 	if (call->status == USHER_DROP || call->status == USHER_SKIP || !p || !p->enable ||
 	    !k->engine || call->reserved || is_fresh(call, k, s, p))
 		return 0;
@@ -140,8 +145,11 @@ static int begin_engine(struct ping_check *k, struct log *log)
 	int r = k->network == HOOK_NETWORK_FULL ? ping_channel_open(&channel)
 						: ping_channel_silent(&channel);
 
-	if (r == 0)
+	if (r == 0) {
+		log_msg(log, LOG_PING_CHECK_CHANNEL_SOCKET_OPENED, "the ICMP socket is open");
 		r = ping_engine_new(channel, log, &k->engine);
+	}
+	k->log = log;
 	if (r == 0)
 		log_msg(log, LOG_PING_CHECK_MGR_STARTED,
 			"ping channel operations are running, number of threads 1");
@@ -220,11 +228,20 @@ static void stop_checks(void *record)
 {
 	struct ping_check *k = record;
 
+	if (!k->engine)
+		return;
+	log_msg(k->log, LOG_PING_CHECK_MGR_STOPPING, "ping channel operations are stopping");
 	ping_engine_free(k->engine);
+	log_msg(k->log, LOG_PING_CHECK_CHANNEL_SOCKET_CLOSED, "the ICMP socket is closed");
+	log_msg(k->log, LOG_PING_CHECK_MGR_STOPPED, "channel operations have stopped");
 }
+
+static const struct library_log messages = {LOG_PING_CHECK_LOAD_OK, LOG_PING_CHECK_LOAD_ERROR,
+					    LOG_PING_CHECK_UNLOAD};
 
 const struct library library_ping_check = {.name = "libdhcp_ping_check.so",
 					   .size = sizeof(struct ping_check),
+					   .log = &messages,
 					   .parse = parse_checks,
 					   .attach = attach_checks,
 					   .start = start_checks,

@@ -9,6 +9,7 @@
  * come from one counter, so the numbers of a check lie between its first and its last one.
  */
 #include "library/ping_check.h"
+#include "library/ping_heap.h"
 
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -31,6 +32,7 @@ enum { BUCKETS = 1024, READ_MAX = 256, FIRST_NUMBER = 0x00010001 };
 static const int64_t retry_ns = 5 * NS_PER_MS; /* of a request that the socket had no room for */
 
 struct check {
+	struct ping_due due;
 	struct check *next;	/* in its bucket */
 	struct check *next_new; /* not yet seen by the thread */
 	usher_parked *parked;
@@ -40,8 +42,6 @@ struct check {
 	uint32_t addr;
 	uint32_t first, last; /* numbers of its requests */
 	uint32_t sent;
-	int64_t due;
-	size_t heap_pos;
 };
 
 struct ping_engine {
@@ -53,9 +53,8 @@ struct ping_engine {
 	struct loop_source *echo_source, *arp_source, *wake_source;
 	struct loop_timer *timer;
 	int wake;
-	uint32_t number;     /* of the next request */
-	struct check **heap; /* by due */
-	size_t n_heap, cap_heap;
+	uint32_t number; /* of the next request */
+	struct ping_heap heap;
 	pthread_mutex_t mu; /* of all below */
 	struct check *buckets[BUCKETS];
 	struct check *new, **new_tail;
@@ -85,6 +84,7 @@ enum ping_begun ping_engine_check(struct ping_engine *e, usher_call *call, uint3
 {
 	struct check *c = arena_new(call->arena, struct check);
 	enum ping_begun r = PING_DOWN;
+	char ip[IP_TEXT_LEN];
 	struct check **at;
 
 	if (!c)
@@ -107,84 +107,44 @@ enum ping_begun ping_engine_check(struct ping_engine *e, usher_call *call, uint3
 		r = PING_BEGUN;
 	}
 	(void)pthread_mutex_unlock(&e->mu);
-	if (r == PING_BEGUN)
-		wake_thread(e);
+	if (r != PING_BEGUN)
+		return r;
+	if (log_wants(e->log, LOG_PING_CHECK_MGR_START_PING_CHECK))
+		log_msg(e->log, LOG_PING_CHECK_MGR_START_PING_CHECK, "for %s", ip_text(addr, ip));
+	wake_thread(e);
 	return r;
 }
 
 /* --- Deadlines -------------------------------------------------------------------------------- */
 
-static void place_check(struct ping_engine *e, struct check *c, size_t pos)
+/* Returns the check with the earliest deadline, NULL: there is none. */
+static struct check *first_check(const struct ping_engine *e)
 {
-	e->heap[pos] = c;
-	c->heap_pos = pos;
+	/* the deadline is the first member */
+	return (struct check *)(void *)ping_heap_first(&e->heap);
 }
 
-/* Moves a check to where its deadline belongs. */
-static void sift_check(struct ping_engine *e, struct check *c)
+static void set_due(struct ping_engine *e, struct check *c, int64_t after_ns)
 {
-	size_t pos = c->heap_pos;
-
-	while (pos > 0 && e->heap[(pos - 1) / 2]->due > c->due) {
-		place_check(e, e->heap[(pos - 1) / 2], pos);
-		pos = (pos - 1) / 2;
-	}
-	for (size_t child; (child = 2 * pos + 1) < e->n_heap; pos = child) {
-		if (child + 1 < e->n_heap && e->heap[child + 1]->due < e->heap[child]->due)
-			child++;
-		if (e->heap[child]->due >= c->due)
-			break;
-		place_check(e, e->heap[child], pos);
-	}
-	place_check(e, c, pos);
-}
-
-static bool push_check(struct ping_engine *e, struct check *c)
-{
-	if (e->n_heap == e->cap_heap) {
-		size_t cap = e->cap_heap ? e->cap_heap * 2 : 64;
-		struct check **heap = reallocarray(e->heap, cap, sizeof(struct check *));
-
-		if (!heap)
-			return false;
-		e->heap = heap;
-		e->cap_heap = cap;
-	}
-	c->due = INT64_MAX;
-	place_check(e, c, e->n_heap++);
-	return true;
-}
-
-static void pull_check(struct ping_engine *e, struct check *c)
-{
-	struct check *last = e->heap[--e->n_heap];
-
-	if (last == c)
-		return;
-	last->heap_pos = c->heap_pos;
-	e->heap[last->heap_pos] = last;
-	sift_check(e, last);
+	c->due.at = clock_mono_ns(&clock_system) + after_ns;
+	ping_heap_move(&e->heap, &c->due);
 }
 
 static void set_timer(struct ping_engine *e)
 {
-	int64_t left = e->n_heap ? e->heap[0]->due - clock_mono_ns(&clock_system) : -1;
+	const struct check *c = first_check(e);
+	int64_t left = c ? c->due.at - clock_mono_ns(&clock_system) : -1;
 
-	loop_timer_set(e->timer, e->n_heap && left < 0 ? 0 : left);
+	loop_timer_set(e->timer, c && left < 0 ? 0 : left);
 }
 
 /* --- Checks ----------------------------------------------------------------------------------- */
 
-/* Ends a check: its packet continues, and the address is free or in use. */
-static void finish_check(struct ping_engine *e, struct check *c, bool in_use)
+/* Gives the packet of a check back, and with it the memory of the check. */
+static void return_packet(struct ping_engine *e, struct check *c, bool in_use)
 {
 	usher_parked *parked = c->parked;
-	char ip[IP_TEXT_LEN];
 
-	if (!in_use && log_wants(e->log, LOG_PING_CHECK_MGR_LEASE_FREE_TO_USE))
-		log_msg(e->log, LOG_PING_CHECK_MGR_LEASE_FREE_TO_USE, "address %s is free to use",
-			ip_text(c->addr, ip));
-	pull_check(e, c);
 	(void)pthread_mutex_lock(&e->mu);
 	*find_check(e, c->addr) = c->next;
 	(void)pthread_mutex_unlock(&e->mu);
@@ -194,20 +154,36 @@ static void finish_check(struct ping_engine *e, struct check *c, bool in_use)
 		usher_unpark(parked);
 }
 
-/* Stops checking: all addresses count as free. */
-static void shut_channel(struct ping_engine *e, int why)
+/* Ends a check: its packet continues, and the address is free or in use. */
+static void finish_check(struct ping_engine *e, struct check *c, bool in_use)
 {
+	char ip[IP_TEXT_LEN];
+
+	if (!in_use && log_wants(e->log, LOG_PING_CHECK_MGR_LEASE_FREE_TO_USE))
+		log_msg(e->log, LOG_PING_CHECK_MGR_LEASE_FREE_TO_USE, "address %s is free to use",
+			ip_text(c->addr, ip));
+	ping_heap_pull(&e->heap, &c->due);
+	return_packet(e, c, in_use);
+}
+
+/* Stops checking: all addresses count as free. */
+static void shut_channel(struct ping_engine *e, enum log_id id, int why)
+{
+	struct check *c;
+
+	log_msg(e->log, id, "error %s", usher_strerror(why));
 	log_msg(e->log, LOG_PING_CHECK_MGR_CHANNEL_DOWN,
 		"the ICMP socket failed (%s): addresses are not checked until the next "
 		"configuration",
 		usher_strerror(why));
+	log_msg(e->log, LOG_PING_CHECK_CHANNEL_STOP, "channel is stopping operations");
 	loop_remove(TAKE(e->echo_source));
 	loop_remove(TAKE(e->arp_source));
 	(void)pthread_mutex_lock(&e->mu);
 	e->down = true;
 	(void)pthread_mutex_unlock(&e->mu);
-	while (e->n_heap)
-		finish_check(e, e->heap[0], false);
+	while ((c = first_check(e)) != NULL)
+		finish_check(e, c, false);
 }
 
 /* Returns whether an error of sending concerns the address or the network, and not the socket. */
@@ -223,8 +199,7 @@ static void fail_request(struct ping_engine *e, struct check *c, int r)
 	char ip[IP_TEXT_LEN];
 
 	if (r == -EAGAIN || r == -EINTR) {
-		c->due = clock_mono_ns(&clock_system) + retry_ns;
-		sift_check(e, c);
+		set_due(e, c, retry_ns);
 	} else if (is_unreachable(r)) {
 		if (log_wants(e->log, LOG_PING_CHECK_CHANNEL_NETWORK_WRITE_ERROR))
 			log_msg(e->log, LOG_PING_CHECK_CHANNEL_NETWORK_WRITE_ERROR,
@@ -232,7 +207,7 @@ static void fail_request(struct ping_engine *e, struct check *c, int r)
 				usher_strerror(r));
 		finish_check(e, c, false);
 	} else {
-		shut_channel(e, r);
+		shut_channel(e, LOG_PING_CHECK_CHANNEL_SOCKET_WRITE_FAILED, r);
 	}
 }
 
@@ -255,8 +230,7 @@ static void send_request(struct ping_engine *e, struct check *c)
 	c->last = e->number++;
 	if (c->has_link)
 		e->channel->send_arp(e->channel, &c->link, c->addr);
-	c->due = clock_mono_ns(&clock_system) + c->params.timeout_ms * NS_PER_MS;
-	sift_check(e, c);
+	set_due(e, c, c->params.timeout_ms * NS_PER_MS);
 }
 
 /* Called when a request had no answer in time, or had no room in the socket. */
@@ -314,8 +288,14 @@ static void take_answer(struct ping_engine *e, const struct ping_answer *a)
 	struct check *c = a->kind == PING_OTHER ? NULL : match_answer(e, a);
 	char ip[IP_TEXT_LEN];
 
-	if (!c)
+	if (!c) {
+		if (a->kind == PING_REPLY)
+			log_echo_answer(e, LOG_PING_CHECK_MGR_RECEIVED_UNEXPECTED_ECHO_REPLY, a);
+		else if (a->kind == PING_UNREACHABLE)
+			log_echo_answer(e, LOG_PING_CHECK_MGR_RECEIVED_UNEXPECTED_UNREACHABLE_MSG,
+					a);
 		return;
+	}
 	if (a->kind == PING_ARP) {
 		if (log_wants(e->log, LOG_USHER_PING_CHECK_ARP_REPLY))
 			log_msg(e->log, LOG_USHER_PING_CHECK_ARP_REPLY, "from %s",
@@ -343,7 +323,7 @@ static void echo_ready(void *engine, uint32_t events)
 			take_answer(e, &a);
 	}
 	if (r < 0)
-		shut_channel(e, r);
+		shut_channel(e, LOG_PING_CHECK_CHANNEL_SOCKET_READ_FAILED, r);
 	set_timer(e);
 }
 
@@ -370,28 +350,22 @@ static void timer_due(void *engine)
 {
 	struct ping_engine *e = engine;
 	int64_t now = clock_mono_ns(&clock_system);
+	struct check *c;
 
-	while (e->n_heap && e->heap[0]->due <= now)
-		continue_check(e, e->heap[0]);
+	while ((c = first_check(e)) != NULL && c->due.at <= now)
+		continue_check(e, c);
 	set_timer(e);
 }
 
+/* Begins the checks of a list. Without a channel, or memory, their addresses count as free. */
 static void begin_checks(struct ping_engine *e, struct check *c)
 {
 	for (struct check *next; c; c = next) {
-		usher_parked *parked = c->parked;
-
 		next = c->next_new;
-		if (push_check(e, c) && !e->down) {
+		if (!e->down && ping_heap_push(&e->heap, &c->due))
 			send_request(e, c);
-		} else if (e->down) {
-			finish_check(e, c, false);
-		} else { /* out of memory */
-			(void)pthread_mutex_lock(&e->mu);
-			*find_check(e, c->addr) = c->next;
-			(void)pthread_mutex_unlock(&e->mu);
-			usher_unpark(parked);
-		}
+		else
+			return_packet(e, c, false);
 	}
 }
 
@@ -424,7 +398,7 @@ static void *run_engine(void *engine)
 	int r = loop_run(e->loop);
 
 	if (r < 0)
-		shut_channel(e, r);
+		shut_channel(e, LOG_PING_CHECK_UNEXPECTED_READ_ERROR, r);
 	return NULL;
 }
 
@@ -494,7 +468,7 @@ void ping_engine_free(struct ping_engine *e)
 	if (e->wake >= 0)
 		(void)close(e->wake);
 	e->channel->close(e->channel);
-	free(e->heap);
+	ping_heap_fini(&e->heap);
 	(void)pthread_mutex_destroy(&e->mu);
 	free(e);
 }

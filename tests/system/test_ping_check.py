@@ -10,6 +10,7 @@ import time
 
 from lib import dhcp
 from lib.client import Client, mac_of
+from lib.netns import wait_for
 from lib.runner import test
 from lib.server import slack, subnet
 
@@ -78,7 +79,8 @@ def test_KH_ping_200_offers_half_of_them_occupied(t):
 def test_KH_ping_next_discover_gets_another(t):
     port = t.wire()
     _occupy(t, t.lab.ns("cli"), "cli0", [_address(10), _address(11)])
-    s = t.server(**{"hooks-libraries": _hooks(**{"min-ping-requests": 2, "reply-timeout": int(slack(200))}),
+    # both time-outs end before the kernel reports that nobody answers ARP, which takes 3 s
+    s = t.server(**{"hooks-libraries": _hooks(**{"min-ping-requests": 2, "reply-timeout": min(int(slack(200)), 700)}),
                     "loggers": [{"name": "kea-dhcp4", "severity": "DEBUG", "debuglevel": 99,
                                  "output_options": [{"output": "stdout"}]}]})
     c = Client(port, mac_of(1, 0x43))
@@ -96,9 +98,20 @@ def test_KH_ping_next_discover_gets_another(t):
                  "%s%s, id 1, sequence 3" % (sent, _address(12)), "%s%s, id 1, sequence 4" % (sent, _address(12)),
                  "PING_CHECK_MGR_RECEIVED_ECHO_REPLY from %s, id 1, sequence 1" % _address(10),
                  "PING_CHECK_MGR_REPLY_TIMEOUT_EXPIRED for %s, ECHO REQUEST 2 of 2" % _address(12),
-                 "PING_CHECK_MGR_LEASE_FREE_TO_USE address %s is free to use" % _address(12)):
+                 "PING_CHECK_MGR_LEASE_FREE_TO_USE address %s is free to use" % _address(12),
+                 "PING_CHECK_LOAD_OK",
+                 "PING_CHECK_MGR_START_PING_CHECK for %s" % _address(12),
+                 "DHCP4_SERVER_INITIATED_DECLINE ", "Lease for addr %s has been found to be already in use. The lease "
+                 "will be unavailable for 86400 seconds." % _address(11)):
         assert line in s.log(), line
     assert "sequence 5" not in s.log()
+    s.conf["hooks-libraries"] = _hooks(**{"min-ping-requests": 0})
+    assert s.command("config-set", {"Dhcp4": s.conf})["result"] == 1
+    assert "PING_CHECK_LOAD_ERROR hook library libdhcp_ping_check.so: 'min-ping-requests' must be" in s.log()
+    s.conf["hooks-libraries"] = []
+    assert s.command("config-set", {"Dhcp4": s.conf})["result"] == 0
+    for line in ("PING_CHECK_MGR_STOPPED", "PING_CHECK_UNLOAD"):
+        wait_for(line, lambda: line in s.log())
 
 
 @test(timeout=60)

@@ -44,7 +44,7 @@ static void check_rest(struct checking *k, const struct config *cfg)
 	struct server_daemon *d = k->r->d;
 	const struct hook_builtin *builtins = d->o.builtins ? d->o.builtins : d->srv.builtins;
 
-	(void)hook_libraries_check(cfg, builtins, on_problem, k);
+	(void)hook_libraries_check(cfg, builtins, d->srv.log, on_problem, k);
 	(void)snapshot_limits(cfg, on_problem, k);
 	daemon_channels_check(d, cfg, on_problem, k);
 	daemon_http_check(d, cfg, on_problem, k);

@@ -121,7 +121,7 @@ static void print_problems(struct config_problems *p)
 /* Checks libraries and limits, also of a configuration that is refused already. */
 static void check_rest(void *problems, const struct config *cfg)
 {
-	(void)hook_libraries_check(cfg, server_builtins, config_problems_add, problems);
+	(void)hook_libraries_check(cfg, server_builtins, NULL, config_problems_add, problems);
 	(void)snapshot_limits(cfg, config_problems_add, problems);
 }
 

@@ -25,9 +25,16 @@ static enum verdict server_decline(struct exchange *x)
 	if (lease_db_assign(srv->db, &stored, &who, &change) == 0 &&
 	    lease_db_decline(srv->db, x->lease->addr, &who, x->cfg->decline_probation_s, &change) ==
 		    0) {
-		EXCHANGE_LOG(x, LOG_DHCP4_DECLINE_LEASE, "address %s is in use by another host",
-			     ip_text(x->lease->addr, ip));
+		EXCHANGE_LOG(x, LOG_DHCP4_SERVER_INITIATED_DECLINE,
+			     "Lease for addr %s has been found to be already in use. The lease "
+			     "will be unavailable for %u seconds.",
+			     ip_text(x->lease->addr, ip), x->cfg->decline_probation_s);
 		(void)exchange_hook(x, HOOK_LEASE4_SERVER_DECLINE, x->lease, NULL);
+	} else {
+		EXCHANGE_LOG(x, LOG_DHCP4_SERVER_INITIATED_DECLINE_ADD_FAILED,
+			     "address %s is in use by a host, and was leased to another client "
+			     "meanwhile",
+			     ip_text(x->lease->addr, ip));
 	}
 	return exchange_drop(x, DROP_NO_LEASE);
 }

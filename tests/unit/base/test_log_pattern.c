@@ -152,6 +152,13 @@ static void test_outputs(void **state)
 	log_msg(log, LOG_DHCP4_PACKET_RECEIVED, "yes");
 	assert_non_null(
 		strstr(text_of(path), "1 DEBUG kea-dhcp4.packets DHCP4_PACKET_RECEIVED yes\n"));
+	/* messages of Kea with level 50 need it */
+	log_msg(log, LOG_DHCP4_PACKET_TRACE, "no");
+	rules[3].debuglevel = 50;
+	assert_int_equal(log_configure(log, rules, ARRAY_LEN(rules), false), 0);
+	log_msg(log, LOG_DHCP4_PACKET_TRACE, "yes");
+	assert_null(strstr(text_of(path), "DHCP4_PACKET_TRACE no"));
+	assert_non_null(strstr(text_of(path), "DHCP4_PACKET_TRACE yes"));
 	assert_int_equal(log_lost(log), 0);
 	log_free(log);
 	(void)close(fd);
