@@ -51,7 +51,7 @@ FOLDERS = (
     ("server/worker", "workers: slots, the walk along stages.def, batches, parked exchanges",
      "base capture runtime lease server/core server/stages"),
     ("server/view", "leases as JSON, statistics in their order, leases against the configuration",
-     "base config config/json lease lease/context server/core"),
+     "base config config/json lease lease/context hook server/core"),
     ("server/hosts", "the file of reservations that commands made", "base config/json config"),
     ("server/manage", "the daemon and its commands",
      "base capture runtime config/json config config/edit lease lease/journal hook control http server/core server/worker server/view server/hosts"),

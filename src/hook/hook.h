@@ -96,6 +96,8 @@ struct usher_call {
 	bool raw_replaced;
 	const char *iface;
 	uint32_t src, dst;
+	unsigned worker;	     /* its number */
+	int64_t received_ns;	     /* when its batch was read, monotonic; 0: unknown */
 	const struct packet *packet; /* for ports, link layer and interface; NULL: none */
 	uint32_t subnet_id;
 	bool subnet_set; /* usher_set_subnet_id was called with a known subnet */
@@ -184,6 +186,8 @@ struct hook_builtin {
 	/* Calls fn for each state of a script, with the library's name and number already set in
 	 * *m. NULL: the library runs no scripts. Any thread. */
 	void (*memory)(struct usher_lib *lib, struct hook_memory *m, hook_memory_fn *fn, void *ctx);
+	/* Calls fn for each statistic of the library. NULL: it has none. Any thread. */
+	void (*statistics)(struct usher_lib *lib, hook_statistic_fn *fn, void *ctx);
 	/* Returns the nth value that names a file which the library runs or writes, or NULL, and in
 	 * ret_dir the directory of such files, an enum config_dir_kind. Itself NULL: there are no
 	 * such files. */

@@ -105,6 +105,13 @@ void hook_memory_each(struct hook_registry *r, hook_memory_fn *fn, void *ctx)
 	}
 }
 
+void hook_statistics_each(struct hook_registry *r, hook_statistic_fn *fn, void *ctx)
+{
+	for (unsigned i = 0; r && i < r->n_libs; i++)
+		if (r->libs[i].builtin && r->libs[i].builtin->statistics)
+			r->libs[i].builtin->statistics(&r->libs[i], fn, ctx);
+}
+
 void hook_count_lost(usher_lib *lib, uint64_t n)
 {
 	(void)atomic_fetch_add_explicit(&lib->counter->lost, n, memory_order_relaxed);

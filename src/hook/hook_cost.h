@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The cost of hook libraries: time of their callouts, memory of their scripts; and their events.
- * Any thread may ask.
+ * The cost of hook libraries: time of their callouts, memory of their scripts; their events and
+ * statistics. Any thread may ask.
  */
 #pragma once
 
@@ -36,6 +36,19 @@ struct hook_memory {
 
 typedef void hook_memory_fn(void *ctx, const struct hook_memory *m);
 
+/* A statistic of a library: a value that may rise and fall. Its number is unique in the library and
+ * the subnet. */
+struct hook_statistic {
+	uint32_t subnet_id; /* 0: of all subnets */
+	unsigned number;
+	const char *name; /* valid during the call */
+	int64_t value;
+};
+
+typedef void hook_statistic_fn(void *ctx, const struct hook_statistic *s);
+
+/* Calls fn for each statistic of the libraries; r may be NULL. */
+void hook_statistics_each(struct hook_registry *r, hook_statistic_fn *fn, void *ctx);
 /* Calls fn for each library; r may be NULL. */
 void hook_costs_each(const struct hook_registry *r,
 		     void (*fn)(void *ctx, const struct hook_cost *c), void *ctx);

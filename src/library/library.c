@@ -162,6 +162,14 @@ void library_unload(usher_lib *lib)
 	free(run);
 }
 
+void library_statistics(usher_lib *lib, hook_statistic_fn *fn, void *ctx)
+{
+	const struct running *run = usher_lib_get(lib);
+
+	if (run->library->statistics)
+		run->library->statistics(run->record, fn, ctx);
+}
+
 const struct json *library_file(const struct config_hook_library *conf, unsigned nth, int *ret_dir)
 {
 	for (const struct library_file *f = find_library(conf->library)->files; f && f->name; f++) {

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "config/expr.h"
 #include "hook/hook.h"
+#include "hook/hook_cost.h"
 
 struct config_error;
 
@@ -79,6 +80,8 @@ struct library {
 	/* Registers callouts and commands. Threads and files have to wait for dhcp4_srv_configured:
 	 * a configuration that is only tested starts its libraries, too. 0, or a negative errno. */
 	int (*start)(usher_lib *lib, void *record);
+	/* Calls fn for each statistic of the library. NULL: it has none. */
+	void (*statistics)(void *record, hook_statistic_fn *fn, void *ctx);
 	/* Frees the memory beside the arena. NULL: there is none. */
 	void (*stop)(void *record);
 };
@@ -94,4 +97,5 @@ void library_check(const struct config *cfg, const struct config_hook_library *c
 int library_load(usher_lib *lib, const struct hook_registry_opts *o,
 		 const struct config_hook_library *conf, struct config_error *err) must_check;
 void library_unload(usher_lib *lib);
+void library_statistics(usher_lib *lib, hook_statistic_fn *fn, void *ctx);
 const struct json *library_file(const struct config_hook_library *conf, unsigned nth, int *ret_dir);

@@ -50,6 +50,7 @@ struct exchange {
 	/* the slot's: */
 	struct hook_parked parked; /* first: hook_parked.resume casts back */
 	struct worker *w;	   /* the owner; its code is above the stages, see services.h */
+	unsigned worker_index;
 	struct server *srv;
 	struct stats *stats; /* the worker's counters */
 	const struct stage_services *services;

@@ -127,6 +127,8 @@ static void fill_call(struct exchange *x, struct usher_call *c, enum hook_point 
 		.iface = x->iface ? x->iface->name : NULL,
 		.src = x->pkt.src,
 		.dst = x->pkt.dst,
+		.worker = x->worker_index,
+		.received_ns = x->received_ns,
 		.packet = &x->pkt,
 		.subnet_id = x->subnet ? x->subnet->id : 0,
 		.fake_allocation = x->fake_allocation,

@@ -34,7 +34,8 @@ enum stat_kind {
 struct stat_now {
 	struct stat_key key;
 	enum stat_kind kind;
-	int64_t raw; /* the value of its source, which no command moves */
+	int64_t raw;	  /* the value of its source, which no command moves */
+	const char *name; /* of a hook library's; NULL: that of the key */
 };
 
 struct sample {

@@ -57,7 +57,7 @@ static void put_statistic(void *ctx, const struct stat_now *v)
 	struct samples *s = daemon_of(k->c)->srv.samples;
 	char name[STAT_NAME_LEN];
 
-	(void)stat_name(&v->key, name);
+	(void)stat_name(v, name);
 	if (k->only && strcmp(k->only, name) != 0)
 		return;
 	(void)samples_see(s, v, k->now_ns);
@@ -90,6 +90,7 @@ static void walk_all(struct collect *k, stat_fn fn)
 
 	k->now_ns = clock_wall_ns(&srv->clock);
 	stat_walk_server(srv, fn, k);
+	stat_walk_libraries(snap, UINT32_MAX, fn, k);
 	for (size_t i = 0; i < snap->cfg->n_subnets; i++)
 		if (subnet_asked(k, &snap->cfg->subnets[i]))
 			stat_walk_subnet(srv, snap, &snap->cfg->subnets[i], fn, k);
@@ -138,7 +139,11 @@ struct json *command_statistic_global_get_all(struct control_call *c)
 			    .out = json_map(c->arena),
 			    .now_ns = clock_wall_ns(&daemon_of(c)->srv.clock)};
 
+	struct snapshot *snap = server_snapshot(&daemon_of(c)->srv);
+
 	stat_walk_server(&daemon_of(c)->srv, put_statistic, &k);
+	stat_walk_libraries(snap, 0, put_statistic, &k);
+	snapshot_unref(snap);
 	return command_ok(c, k.out, "%s", "");
 }
 

@@ -19,6 +19,7 @@ const struct hook_builtin server_builtins[] = {
 	 .check = library_check,           \
 	 .file = library_file,             \
 	 .load = library_load,             \
+	 .statistics = library_statistics, \
 	 .unload = library_unload},
 #include "library/libraries.def"
 #undef LIBRARY

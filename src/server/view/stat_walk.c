@@ -6,6 +6,7 @@
 #include "server/view/stat_walk.h"
 
 #include "config/config.h"
+#include "hook/hook_cost.h"
 #include "server/core/server.h"
 #include "server/core/snapshot.h"
 
@@ -73,9 +74,13 @@ static const char *what_name(uint32_t what)
 	return metric_name(subnet_metric_global((enum subnet_metric)(what - STAT_SUBNET)));
 }
 
-const char *stat_name(const struct stat_key *k, char out[STAT_NAME_LEN])
+const char *stat_name(const struct stat_now *v, char out[STAT_NAME_LEN])
 {
-	if (!k->subnet)
+	const struct stat_key *k = &v->key;
+
+	if (v->name)
+		(void)snprintf(out, STAT_NAME_LEN, "%s", v->name);
+	else if (!k->subnet)
 		(void)snprintf(out, STAT_NAME_LEN, "%s", what_name(k->what));
 	else if (k->pool == LEASE_ALL_POOLS)
 		(void)snprintf(out, STAT_NAME_LEN, "subnet[%u].%s", k->subnet, what_name(k->what));
@@ -88,7 +93,7 @@ const char *stat_name(const struct stat_key *k, char out[STAT_NAME_LEN])
 static void show_statistic(stat_fn fn, void *ctx, struct stat_key k, enum stat_kind kind,
 			   int64_t raw)
 {
-	struct stat_now v = {k, kind, raw};
+	struct stat_now v = {.key = k, .kind = kind, .raw = raw};
 
 	fn(ctx, &v);
 }
@@ -162,6 +167,33 @@ void stat_walk_subnet(struct server *srv, const struct snapshot *snap,
 	walk_pools(srv, s, fn, ctx);
 }
 
+/* --- hook libraries --------------------------------------------------------------------------- */
+
+struct showing {
+	uint32_t subnet;
+	stat_fn fn;
+	void *ctx;
+};
+
+static void show_library(void *showing, const struct hook_statistic *s)
+{
+	const struct showing *k = showing;
+	struct stat_now v = {.key = {s->subnet_id, LEASE_ALL_POOLS, STAT_OF_LIBRARIES + s->number},
+			     .kind = STAT_LAZY,
+			     .raw = s->value,
+			     .name = s->name};
+
+	if (k->subnet == UINT32_MAX || k->subnet == s->subnet_id)
+		k->fn(k->ctx, &v);
+}
+
+void stat_walk_libraries(const struct snapshot *snap, uint32_t subnet, stat_fn fn, void *ctx)
+{
+	struct showing k = {subnet, fn, ctx};
+
+	hook_statistics_each(snap->hooks, show_library, &k);
+}
+
 /* --- places in the metrics -------------------------------------------------------------------- */
 
 static unsigned put_series(struct stat_series ret[2], enum metric_family family, const char *label,
@@ -219,6 +251,8 @@ bool stat_walk_sample(struct server *srv, size_t *from, size_t n_subnets, int64_
 	size_t n = snap ? snap->cfg->n_subnets : 0;
 
 	stat_walk_server(srv, see_statistic, &k);
+	if (snap)
+		stat_walk_libraries(snap, UINT32_MAX, see_statistic, &k);
 	for (size_t i = 0; i < n && i < n_subnets; i++) {
 		*from = *from + 1 < n ? *from + 1 : 0;
 		stat_walk_subnet(srv, snap, &snap->cfg->subnets[*from], see_statistic, &k);

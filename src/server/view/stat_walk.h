@@ -43,6 +43,7 @@ enum {
 	STAT_TOTAL = STAT_SERVER_N,
 	STAT_SUBNET = STAT_TOTAL + 1,
 	STAT_N = STAT_SUBNET + SUBNET_METRIC_N,
+	STAT_OF_LIBRARIES = STAT_N, /* and above: hook_statistic.number */
 };
 
 enum stat_scope { STAT_OF_SERVER, STAT_OF_SUBNET, STAT_OF_POOL };
@@ -59,10 +60,13 @@ typedef void (*stat_fn)(void *ctx, const struct stat_now *v);
 void stat_walk_server(struct server *srv, stat_fn fn, void *ctx);
 void stat_walk_subnet(struct server *srv, const struct snapshot *snap,
 		      const struct config_subnet *s, stat_fn fn, void *ctx);
+/* Calls fn for each statistic of the hook libraries, of the server and of subnets; subnet: of this
+ * one, UINT32_MAX: of all. */
+void stat_walk_libraries(const struct snapshot *snap, uint32_t subnet, stat_fn fn, void *ctx);
 /* Returns the families that publish a statistic, at most two; their number. */
 unsigned stat_find_series(uint32_t what, enum stat_scope scope, struct stat_series ret[2]);
 /* Writes and returns Kea's name, such as "subnet[1].pool[0].assigned-addresses". */
-const char *stat_name(const struct stat_key *k, char out[STAT_NAME_LEN]);
+const char *stat_name(const struct stat_now *v, char out[STAT_NAME_LEN]);
 /* Returns the number of addresses in a subnet's pools. */
 uint64_t stat_subnet_size(const struct config_subnet *s);
 

@@ -130,6 +130,7 @@ static int new_slots(struct worker *w, unsigned n)
 		uint8_t *mem = w->slot_mem + each * (i - 1);
 
 		x->w = w;
+		x->worker_index = w->index;
 		x->srv = w->srv;
 		x->stats = &w->stats;
 		x->services = &services;

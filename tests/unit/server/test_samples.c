@@ -32,12 +32,12 @@ static int teardown(void **state)
 
 static struct stat_now counter(int64_t raw)
 {
-	return (struct stat_now){server_key, STAT_COUNTER, raw};
+	return (struct stat_now){server_key, STAT_COUNTER, raw, NULL};
 }
 
 static struct stat_now subnet(enum stat_kind kind, int64_t raw)
 {
-	return (struct stat_now){subnet_key, kind, raw};
+	return (struct stat_now){subnet_key, kind, raw, NULL};
 }
 
 static void add_text(void *ctx, const struct sample *v)
@@ -151,7 +151,7 @@ static void test_configured(void **state)
 
 	(void)state;
 	for (uint32_t i = 0; i < ARRAY_LEN(rows); i++) {
-		struct stat_now v = {{1, i, i}, rows[i].kind, rows[i].before};
+		struct stat_now v = {{1, i, i}, rows[i].kind, rows[i].before, NULL};
 
 		see(v);
 		v.raw = rows[i].after;
@@ -165,7 +165,7 @@ static void test_configured(void **state)
 	samples_remove_all(s);
 	samples_configured(s, now);
 	for (uint32_t i = 0; i < ARRAY_LEN(rows); i++) {
-		struct stat_now v = {{1, i, i}, rows[i].kind, 7};
+		struct stat_now v = {{1, i, i}, rows[i].kind, 7, NULL};
 
 		samples_restart(s, &v, now);
 		assert_history(v, rows[i].kind == STAT_COUNTER || rows[i].kind == STAT_RESTARTED
@@ -177,7 +177,7 @@ static void test_configured(void **state)
 /* All histories together have a bound: the newest sample of each stays. */
 static void test_total(void **state)
 {
-	struct stat_now v = {{0, 0, 7}, STAT_COUNTER, 0};
+	struct stat_now v = {{0, 0, 7}, STAT_COUNTER, 0, NULL};
 
 	(void)state;
 	samples_limit_all(s, (struct sample_limit){false, UINT32_MAX});
