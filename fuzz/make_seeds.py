@@ -266,17 +266,25 @@ def lease_query_seeds():
         "empty": b"\0\0", "other-type": query(opt(61, b"\1\2")).replace(b"\x35\1\x0e", b"\x35\1\x0a"),
     }.items():
         put("lease_query", name, data)
+
+
 def datagram(payload, src, dst, proto=1, frag=0, ip_opts=b""):
     ihl = 5 + len(ip_opts) // 4
     ip = struct.pack("!BBHHHBBH", 0x40 | ihl, 0, ihl * 4 + len(payload), 7, frag, 64, proto, 0) + src + dst + ip_opts
     return ip[:10] + struct.pack("!H", csum(ip)) + ip[12:] + payload
+
+
 def icmp(kind, code, rest):
     body = bytes([kind, code, 0, 0]) + rest
     return body[:2] + struct.pack("!H", csum(body)) + body[4:]
+
+
 def icmp_seeds():
+    """Datagrams to a raw socket of ICMP: replies, errors with their datagram, and broken ones."""
     us, host, router = bytes([192, 0, 2, 1]), bytes([192, 0, 2, 77]), bytes([198, 51, 100, 1])
     numbers = struct.pack("!HH", 1, 9)
     request = datagram(icmp(8, 0, numbers), us, host)
+    for name, data in {
         "reply": datagram(icmp(0, 0, numbers), host, us),
         "reply-data": datagram(icmp(0, 0, numbers + bytes(48)), host, us),
         "reply-options": datagram(icmp(0, 0, numbers), host, us, ip_opts=b"\1\1\1\0"),
@@ -290,6 +298,7 @@ def icmp_seeds():
         "unreachable-reply": datagram(icmp(3, 1, bytes(4) + datagram(icmp(0, 0, numbers), host, us)), router, us),
         "unreachable-udp": datagram(icmp(3, 3, bytes(4) + datagram(bytes(8), us, host, 17)), router, us),
         "time-exceeded": datagram(icmp(11, 0, bytes(4) + request), router, us),
+    }.items():
         put("icmp", name, data)
 
 

@@ -4,7 +4,7 @@
  * request gets the class BOOTP and is processed as a DHCPREQUEST without an address: its lease has
  * no end. The answer has no options that only DHCP clients know.
  */
-#include "library/library.h"
+#include "library/common/library.h"
 
 #include "wire/dhcp4.h"
 #include "wire/option_codes.h"

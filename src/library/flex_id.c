@@ -5,7 +5,7 @@
  * leases follow it: then the query has it as option 61 from pkt4_receive on, and the response has
  * the client's own option 61, or none.
  */
-#include "library/library.h"
+#include "library/common/library.h"
 
 #include "base/error.h"
 #include "wire/dhcp4.h"

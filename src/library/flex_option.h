@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "library/library.h"
+#include "library/common/library.h"
 
 struct option_def;
 

@@ -9,8 +9,8 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "config/config.h"
-#include "library/library.h"
-#include "library/script_file.h"
+#include "library/common/library.h"
+#include "library/common/script_file.h"
 
 #include <errno.h>
 

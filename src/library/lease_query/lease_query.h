@@ -2,7 +2,7 @@
 /*
  * Queries of leases by relays and access concentrators (RFC 4388): the requesters, the facts of a
  * lease as an answer has them, and the answer to a query over UDP. The library is
- * library/lease_query.c.
+ * library/lease_query/lease_query.c.
  */
 #pragma once
 

@@ -4,7 +4,7 @@
  */
 #include "server/run/builtins.h"
 
-#include "library/library.h"
+#include "library/library_life.h"
 #include "server/lua/lua_library.h"
 
 const struct hook_builtin server_builtins[] = {
@@ -21,7 +21,7 @@ const struct hook_builtin server_builtins[] = {
 	 .load = library_load,             \
 	 .statistics = library_statistics, \
 	 .unload = library_unload},
-#include "library/libraries.def"
+#include "library/common/libraries.def"
 #undef LIBRARY
 	{0},
 };

@@ -439,22 +439,9 @@ static void inside_unload(struct usher_lib *lib)
 	n_unloaded++;
 }
 
-static void inside_memory(struct usher_lib *lib, struct hook_memory *m, hook_memory_fn *fn,
-			  void *ctx)
-{
-	(void)lib;
-	m->state = 5;
-	m->used = 10;
-	m->max = 20;
-	fn(ctx, m);
-}
-
-static const struct hook_builtin builtins[] = {{.name = "inside",
-						.load = inside_load,
-						.retire = inside_retire,
-						.unload = inside_unload,
-						.memory = inside_memory},
-					       {0}};
+static const struct hook_builtin builtins[] =
+	{{.name = "inside", .load = inside_load, .retire = inside_retire, .unload = inside_unload},
+	 {0}};
 
 static int load(const char *path, struct hook_registry **ret, struct config_error *err)
 {
@@ -514,81 +501,6 @@ static void test_builtin(void **state)
 	assert_int_equal(n_retired, 1);
 	hook_registry_unref(r);
 	assert_int_equal(n_unloaded, 1);
-}
-
-/* --- cost ------------------------------------------------------------------------------------- */
-
-enum { STEP_NS = 7 };
-
-/* Returns a time that is STEP_NS later at each call. */
-static int64_t step_clock(void *now_ns)
-{
-	return *(int64_t *)now_ns += STEP_NS;
-}
-
-struct costs {
-	unsigned n, n_memory;
-	struct hook_cost last;
-	struct hook_memory memory;
-};
-
-static void note_cost(void *costs, const struct hook_cost *c)
-{
-	struct costs *k = costs;
-
-	k->n++;
-	k->last = *c;
-}
-
-static void note_memory(void *costs, const struct hook_memory *m)
-{
-	struct costs *k = costs;
-
-	k->n_memory++;
-	k->memory = *m;
-}
-
-/* Libraries of one path have one row, whose numbers continue in the next registry. */
-static void test_cost(void **state)
-{
-	struct config_hook_library h[] = {{.library = "inside"}, {.library = "inside"}};
-	struct config cfg = {.refs = CONFIG_REFS, .hooks = h, .n_hooks = 2};
-	int64_t now_ns = 0;
-	struct clock_src clock = {.mono_ns = step_clock, .ctx = &now_ns};
-	struct hook_registry_opts o = {.cfg = &cfg, .builtins = builtins, .clock = &clock};
-	struct usher_call c = call_at(HOOK_PKT4_RECEIVE);
-	struct hook_registry *old = NULL, *r = NULL;
-	struct config_error err = {0};
-	struct costs k = {0};
-
-	(void)state;
-	assert_int_equal(hook_registry_new(&o, &old, &err), 0);
-	(void)hook_call(old, &c);
-	hook_costs_each(old, note_cost, &k);
-	assert_int_equal(k.n, 1);
-	assert_string_equal(k.last.library, "inside");
-	assert_int_equal(k.last.calls, 2);
-	assert_int_equal(k.last.ns, 2 * STEP_NS);
-
-	o.before = old;
-	assert_int_equal(hook_registry_new(&o, &r, &err), 0);
-	(void)hook_call(old, &c); /* a packet that is late */
-	hook_registry_unref(old);
-	(void)hook_call(r, &c);
-	hook_costs_each(r, note_cost, &k);
-	assert_int_equal(k.n, 2);
-	assert_int_equal(k.last.calls, 6);
-	assert_int_equal(k.last.ns, 6 * STEP_NS);
-	hook_memory_each(r, note_memory, &k);
-	assert_int_equal(k.n_memory, 2);
-	assert_int_equal(k.memory.number, 2);
-	assert_int_equal(k.memory.state, 5);
-	assert_int_equal(k.memory.used, 10);
-	assert_int_equal(k.memory.max, 20);
-	hook_costs_each(NULL, note_cost, &k);
-	hook_memory_each(NULL, note_memory, &k);
-	assert_int_equal(k.n + k.n_memory, 4);
-	hook_registry_unref(r);
 }
 
 /* --- expressions, losses, predecessors -------------------------------------------------------- */
@@ -894,7 +806,6 @@ int main(void)
 		cmocka_unit_test_setup(test_registry, setup),
 		cmocka_unit_test_setup(test_load, setup),
 		cmocka_unit_test_setup(test_builtin, setup),
-		cmocka_unit_test_setup(test_cost, setup),
 		cmocka_unit_test_setup(test_expressions, setup),
 		cmocka_unit_test_setup(test_commands, setup),
 		cmocka_unit_test(test_every_function_was_called),

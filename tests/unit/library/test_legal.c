@@ -8,8 +8,8 @@
 
 #include "base/clock.h"
 #include "config/json/json.h"
-#include "library/legal_log.h"
-#include "library/legal_writer.h"
+#include "library/legal/legal_log.h"
+#include "library/legal/legal_writer.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -4,7 +4,7 @@
 #include "unit.h"
 
 #include "base/rng.h"
-#include "library/limits.h"
+#include "library/limits/limits.h"
 
 #include <pthread.h>
 #include <stdatomic.h>

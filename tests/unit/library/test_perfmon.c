@@ -7,7 +7,7 @@
 
 #include "base/log.h"
 #include "config/config.h"
-#include "library/perfmon.h"
+#include "library/perfmon/perfmon.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -9,8 +9,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "hook/hook.h"
-#include "library/ping_check.h"
-#include "library/ping_heap.h"
+#include "library/ping/ping_check.h"
+#include "library/ping/ping_heap.h"
 
 #include <errno.h>
 #include <pthread.h>

@@ -8,7 +8,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "config/json/json.h"
-#include "library/user_chk.h"
+#include "library/user_chk/user_chk.h"
 
 #include <errno.h>
 #include <stdio.h>
