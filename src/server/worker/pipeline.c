@@ -66,8 +66,9 @@ static bool take_over(struct exchange *x, enum verdict v)
 	return true;
 }
 
-/* Runs a row whose hook has a callout, or that a callout may have left out by SKIP. */
-static enum verdict row_run_hooked(struct exchange *x, const struct row *row)
+/* Runs a row whose hook has a callout, or that a callout may have left out by SKIP. It is not
+ * inlined, so that the walk without hooks keeps its registers. */
+static noinline_fn enum verdict row_run_hooked(struct exchange *x, const struct row *row)
 {
 	bool leave_out = x->skip_next;
 	bool skip = false;
@@ -110,6 +111,14 @@ static enum verdict drop_ended(struct exchange *x)
 	return exchange_drop(x, x->lot ? DROP_PARKED_DROPPED : DROP_DUPLICATE);
 }
 
+/* Adds the verdict of a row to the trace. Not inlined: few exchanges are traced. */
+static cold_fn void trace_row(struct exchange *x, const struct row *row, enum verdict v)
+{
+	static const char *const texts[] = {"done", "drop", "parked", "sent"};
+
+	trace_note(x, "%s: %s", stage_name((enum stage)(row - rows)), texts[v & 3]);
+}
+
 enum verdict pipeline_run_to(struct exchange *x, enum stage end)
 {
 	enum verdict v = VERDICT_CONTINUE;
@@ -121,15 +130,15 @@ enum verdict pipeline_run_to(struct exchange *x, enum stage end)
 	exchange_leave_lot(x); /* the exchange may have resumed from a parking row */
 	while (v == VERDICT_CONTINUE && x->stage < end) {
 		row = &rows[x->stage++];
-		v = hooked ? row_run_hooked(x, row) : row->fn(x);
+		v = unlikely(hooked) ? row_run_hooked(x, row) : row->fn(x);
 		if (unlikely(x->pkt.arena.failed) && (v == VERDICT_CONTINUE || v == VERDICT_DROP))
 			v = exchange_drop(x, DROP_PROCESSING_FAILED);
 		if (v == VERDICT_PARK) {
 			x->parked_at = (uint8_t)(row - rows);
 			break;
 		}
-		TRACE(x, "%s: %s", stage_name((enum stage)(row - rows)),
-		      (const char *const[]){"done", "drop", "parked", "sent"}[v & 3]);
+		if (unlikely(x->trace != NULL))
+			trace_row(x, row, v);
 	}
 	if (v != VERDICT_CONTINUE)
 		count_walk(x, (size_t)(row - rows), v);
