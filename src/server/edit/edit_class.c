@@ -109,8 +109,10 @@ static struct json *replace_element(struct edit *e, struct json *list, struct js
 static void check_dependency(struct edit *e, const struct config *made)
 {
 	const char *name = json_get_str(json_get(e->c->args, "client-classes")->first, "name");
+	const struct config_class *before = find_class(e->cfg, name);
+	const struct config_class *after = find_class(made, name);
 
-	if (find_class(e->cfg, name)->late != find_class(made, name)->late)
+	if (before && after && before->late != after->late)
 		edit_refuse(e,
 			    "modification of the class '%s' would affect its dependency on the "
 			    "KNOWN and/or UNKNOWN built-in classes. Such modification is not "

@@ -264,18 +264,19 @@ static void answer_network(struct edit *e)
 {
 	const struct json *args = edit_arguments(e);
 	const struct json *name = json_get(args, "name");
+	const struct config_network *n = NULL;
 
 	if (args && !name)
 		edit_refuse(e, "invalid '%s': missing mandatory 'name' parameter", e->c->name);
 	else if (args && name->type != JSON_STRING)
 		edit_refuse(e, "'name' parameter must be a string");
-	else if (args && !find_network(e->cfg, name->s))
+	else if (args)
+		n = find_network(e->cfg, name->s);
+	if (!e->ended && !n)
 		edit_empty(e, NULL, "No '%s' shared network found", name->s);
-	if (e->ended)
+	if (e->ended || !n)
 		return;
-	edit_answer(e,
-		    edit_list_of(e, "shared-networks",
-				 show_network(e, find_network(e->cfg, name->s))),
+	edit_answer(e, edit_list_of(e, "shared-networks", show_network(e, n)),
 		    "Info about IPv4 shared network '%s' returned", name->s);
 }
 

@@ -49,7 +49,7 @@ static void check_one(const char *text, enum relay_check how, int result, const 
 	arena_init(&a);
 	r = relay_info_check(&a, text, how, &got, &defect);
 	if (r != (result != STAYS))
-		fail_msg("%s, check %d: %d", text, how, r);
+		fail_msg("%s, check %d: %d", text ? text : "no text", how, r);
 	if (result == GONE)
 		assert_null(got);
 	if (result == CHANGED)
