@@ -669,6 +669,15 @@ static void test_memory(void **state)
 #endif
 }
 
+/* Returns the processor time of this thread, ns: other load of the machine does not count. */
+static int64_t own_ns(void)
+{
+	struct timespec ts;
+
+	assert_int_equal(clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts), 0);
+	return ts.tv_sec * NS_PER_S + ts.tv_nsec;
+}
+
 static void test_big_pool(void **state)
 {
 	enum { SIZE = 1 << 24, LEFT = 10 };
@@ -688,14 +697,14 @@ static void test_big_pool(void **state)
 	assert_int_equal(lease_pools_build(f->db, &d, 1, &p), 0);
 	free(reserved);
 	assert_int_equal(lease_pool_free(p, 0), LEFT);
-	t0 = clock_mono_ns(&clock_system);
+	t0 = own_ns();
 	for (uint32_t i = 0; i < LEFT; i++) {
 		struct lease l = client(i);
 
 		assert_int_equal(lease_db_pick(f->db, p, 0, &l), 0);
 		assert_int_equal(l.addr, BASE + SIZE - LEFT + i);
 	}
-	t0 = clock_mono_ns(&clock_system) - t0;
+	t0 = own_ns() - t0;
 	print_message("pick in a full pool of 16M: %lld ns\n", (long long)t0 / LEFT);
 	assert_true(t0 / LEFT < NS_PER_MS);
 	lease_pools_unref(p);
