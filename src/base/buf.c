@@ -82,12 +82,21 @@ void buf_char(struct buf *b, char c)
 
 void buf_printf(struct buf *b, const char *fmt, ...)
 {
+	size_t room = b->p ? b->cap - b->len : 0;
 	va_list ap;
 	int n;
 
+	if (b->failed)
+		return;
 	va_start(ap, fmt);
-	n = vsnprintf(NULL, 0, fmt, ap);
+	n = vsnprintf(room ? b->p + b->len : NULL, room, fmt, ap);
 	va_end(ap);
+	if (n >= 0 && (size_t)n < room) {
+		b->len += (size_t)n;
+		return;
+	}
+	if (room)
+		b->p[b->len] = '\0'; /* takes the part back */
 	if (n < 0 || !buf_reserve(b, (size_t)n))
 		return;
 	va_start(ap, fmt);
@@ -96,16 +105,33 @@ void buf_printf(struct buf *b, const char *fmt, ...)
 	b->len += (size_t)n;
 }
 
+void buf_number(struct buf *b, int64_t n)
+{
+	char text[20]; /* of -9223372036854775808 */
+	char *p = text + sizeof(text);
+	uint64_t v = n < 0 ? -(uint64_t)n : (uint64_t)n;
+
+	do
+		*--p = (char)('0' + v % 10);
+	while (v /= 10);
+	if (n < 0)
+		*--p = '-';
+	buf_add(b, p, (size_t)(text + sizeof(text) - p));
+}
+
 void buf_hex(struct buf *b, struct span s, char sep)
 {
 	static const char digits[] = "0123456789abcdef";
 
+	if (!s.n || !buf_reserve(b, sep ? 3 * s.n - 1 : 2 * s.n))
+		return;
 	for (size_t i = 0; i < s.n; i++) {
 		if (sep && i)
-			buf_char(b, sep);
-		buf_char(b, digits[s.p[i] >> 4]);
-		buf_char(b, digits[s.p[i] & 15]);
+			b->p[b->len++] = sep;
+		b->p[b->len++] = digits[s.p[i] >> 4];
+		b->p[b->len++] = digits[s.p[i] & 15];
 	}
+	b->p[b->len] = '\0';
 }
 
 char *buf_take(struct buf *b)

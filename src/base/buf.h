@@ -28,6 +28,7 @@ void buf_add(struct buf *b, const void *p, size_t n);
 void buf_str(struct buf *b, const char *s);
 void buf_char(struct buf *b, char c);
 void buf_printf(struct buf *b, const char *fmt, ...) printf_like(2, 3);
+void buf_number(struct buf *b, int64_t n); /* decimal */
 /* Appends lower-case hex digits, with sep between octets if sep is not NUL. */
 void buf_hex(struct buf *b, struct span s, char sep);
 /* Moves the text out, to be freed by the caller. NULL only when `failed` is set. */

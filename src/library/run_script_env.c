@@ -19,14 +19,19 @@ enum { HTYPE_ETHERNET = 1, MAC_LEN = 6, CLIENT_ID_MIN = 2 };
 
 void run_script_put(struct buf *env, const char *name, const char *value)
 {
-	buf_printf(env, "%s=%s", name, value);
+	buf_str(env, name);
+	buf_char(env, '=');
+	buf_str(env, value);
 	buf_char(env, '\0');
 }
 
 /* Begins a variable <prefix>_<name>. */
 static void begin_value(struct buf *env, const char *prefix, const char *name)
 {
-	buf_printf(env, "%s_%s=", prefix, name);
+	buf_str(env, prefix);
+	buf_char(env, '_');
+	buf_str(env, name);
+	buf_char(env, '=');
 }
 
 static void put_text(struct buf *env, const char *prefix, const char *name, const char *value)
@@ -39,7 +44,7 @@ static void put_text(struct buf *env, const char *prefix, const char *name, cons
 static void put_number(struct buf *env, const char *prefix, const char *name, int64_t value)
 {
 	begin_value(env, prefix, name);
-	buf_printf(env, "%lld", (long long)value);
+	buf_number(env, value);
 	buf_char(env, '\0');
 }
 
@@ -73,7 +78,8 @@ static void put_hardware(struct buf *env, const char *prefix, const char *name, 
 
 static void put_octets(struct buf *env, const char *name, struct span octets)
 {
-	buf_printf(env, "%s=%s", name, octets.n ? "0x" : "");
+	buf_str(env, name);
+	buf_str(env, octets.n ? "=0x" : "=");
 	for (size_t i = 0; i < octets.n; i++)
 		buf_printf(env, "%02X", octets.p[i]);
 	buf_char(env, '\0');

@@ -133,6 +133,39 @@ static void test_buf_over(void **state)
 	buf_fini(&b);
 }
 
+/* Numbers and octets as texts; memory that just suffices is not left. */
+static void test_buf_values(void **state)
+{
+	static const uint8_t octets[] = {0x00, 0xa9, 0xff, 0x10, 0x7e};
+	char mem[15];
+	struct buf b;
+
+	(void)state;
+	buf_init_over(&b, mem, sizeof(mem));
+	buf_hex(&b, span_of(octets, 5), ':');
+	assert_ptr_equal(b.p, mem);
+	assert_string_equal(b.p, "00:a9:ff:10:7e");
+	buf_reset(&b);
+	buf_hex(&b, span_of(octets, 3), 0);
+	buf_hex(&b, SPAN_NULL, ':');
+	assert_string_equal(b.p, "00a9ff");
+	buf_reset(&b);
+	buf_printf(&b, "%d:%s", 14, "ten octets.");
+	assert_ptr_equal(b.p, mem);
+	assert_string_equal(b.p, "14:ten octets.");
+	buf_printf(&b, "%s", "more");
+	assert_ptr_not_equal(b.p, mem);
+	assert_string_equal(b.p, "14:ten octets.more");
+	buf_reset(&b);
+	buf_number(&b, 0);
+	buf_number(&b, INT64_MIN);
+	buf_number(&b, INT64_MAX);
+	buf_number(&b, -10);
+	assert_string_equal(b.p, "0-92233720368547758089223372036854775807-10");
+	assert_int_equal(b.len, strlen(b.p));
+	buf_fini(&b);
+}
+
 static void test_buf(void **state)
 {
 	struct buf b;
@@ -327,6 +360,7 @@ int main(void)
 		cmocka_unit_test(test_arena_growing),
 		cmocka_unit_test(test_buf),
 		cmocka_unit_test(test_buf_over),
+		cmocka_unit_test(test_buf_values),
 		cmocka_unit_test(test_ip),
 		cmocka_unit_test(test_hex),
 		cmocka_unit_test(test_hash_and_rng),
