@@ -30,6 +30,7 @@
 #include "runtime/loop.h"
 #include "server/edit/edit_libraries.h"
 #include "server/manage/command.h"
+#include "server/run/builtins.h"
 #include "server/worker/worker.h"
 
 #include <errno.h>
@@ -130,7 +131,7 @@ static int bring_up(struct micro *m)
 {
 	struct config_load_opts lo = {0};
 	struct config_error err = {0};
-	struct server_opts so = {.clock = m->clock.src, .seed = SEED};
+	struct server_opts so = {.clock = m->clock.src, .seed = SEED, .builtins = server_builtins};
 	struct config *cfg = NULL;
 	int r = config_load_file(m->config_file, &lo, &cfg, &err);
 

@@ -73,6 +73,33 @@ def _subnets(directory):
     return configs.kea(configs.many_subnets(1000, 0), os.path.join(directory, "leases.csv"))
 
 
+def _with(library, subnet=None, **parameters):
+    """A library's usual configuration: (directory) -> the configuration. @ in a parameter: the directory."""
+    def conf(directory):
+        entry = {"library": "libdhcp_%s.so" % library}
+        if parameters:
+            entry["parameters"] = {k: v.replace("@", directory) if isinstance(v, str) else v for k, v in parameters.items()}
+        made = _small(directory, **{"hooks-libraries": [entry]})
+        made["Dhcp4"]["subnet4"][0].update(subnet or {})
+        return made
+    return conf
+
+
+def _run_script(directory):
+    script = os.path.join(directory, "script")
+    with open(script, "w", encoding="utf-8") as f:
+        f.write("#!/bin/true\n")
+    os.chmod(script, 0o700)
+    return _with("run_script", name=script)(directory)
+
+
+def _user_chk(directory):
+    registry = os.path.join(directory, "users")
+    with open(registry, "w", encoding="utf-8") as f:
+        f.writelines('{"type": "HW_ADDR", "id": "02:00:00:00:%02x:%02x"}\n' % (i >> 8, i & 255) for i in range(100))
+    return _with("user_chk", registry=registry, outcome=os.path.join(directory, "outcome"))(directory)
+
+
 ROWS = [
     # the longest one first, so that the others run beside it
     Row("dora-large-config", _large, "-p dora -g 10.0.0.1 -k 256 -S 10000 -j 1000000 -s 10.250.0.1", n=1500),
@@ -89,6 +116,19 @@ ROWS = [
     Row("release", _small, "-p release -a 10", offers=0, acks=0),
     Row("discover", _small, "-p discover", acks=0),
     Row("discover-full-pool", _full, "-p discover -f 10.64.0.0 -F %d" % STRANGERS, offers=0, acks=0),
+    # dora-relayed with a hook library; only the worker's instructions count, not those of the library's threads
+    Row("with-bootp", _with("bootp"), "-p dora"),
+    Row("with-class_cmds", _with("class_cmds"), "-p dora"),
+    Row("with-flex_id", _with("flex_id", **{"identifier-expression": "hexstring(pkt4.mac, ':')"}), "-p dora"),
+    Row("with-flex_option", _with("flex_option", options=[{"code": 67, "add": "ifelse(option[12].exists, option[12].text, 'none')"}]),
+        "-p dora"),
+    Row("with-lease_query", _with("lease_query", requesters=["10.0.0.1"]), "-p dora"),
+    Row("with-legal_log", _with("legal_log", path="@"), "-p dora"),
+    Row("with-limits", _with("limits", {"user-context": {"limits": {
+        "address-limit": 1000000, "rate-limit": "1000000 packets per second"}}}), "-p dora"),
+    Row("with-perfmon", _with("perfmon", **{"enable-monitoring": True}), "-p dora"),
+    Row("with-run_script", _run_script, "-p dora"),
+    Row("with-user_chk", _user_chk, "-p dora"),
 ]
 
 
