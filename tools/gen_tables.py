@@ -1,10 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MPL-2.0
 """Draws from the .def files doc/tables.md (stages, drops, statistics, commands, hook points, options),
-doc/metrics.md (the metrics of all programs) and doc/client-fsm.md (the client's states). With --check it only compares, for the test."""
+doc/metrics.md (the metrics of all programs), doc/client-fsm.md (the client's states) and the tables of doc/kea.md. With --check it only
+compares, for the test."""
 import re
 import sys
 from pathlib import Path
+
+from kea_tables import kea_text
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -166,17 +169,16 @@ def main():
               [[f"`{n}`", f"[{lib.lower()}](library/{lib.lower()}.md)", access.lower(), d, re.sub(r"[()]", "", a)]
                for lib in ("CLASS_CMDS", "HOST_CMDS", "SUBNET_CMDS")
                for n, _, access, _, _, d, a in rows("src/server/edit/edit_commands.def", lib)]),
-        "## Kea's hook libraries\n\nBy the name of the file in `hooks-libraries`, with or without a directory.",
-        table(["library", "here"], [[f"`{n}`", {"NATIVE": f"built in: [page](library/{n[8:-3]}.md)", "COMMANDS": f"built in: [page](library/{n[8:-3]}.md)",
-                                                "LATER": "not supported yet",
-                                                "ALWAYS": "its commands are there without it"}.get(kind, "refused: " + why)]
-                                    for n, kind, *rest in rows("src/config/kea_hooks.def", "LIBRARY") for why in [", ".join(rest)]]),
         "## Hook points", table(["hook point", "may park"],
                                 [[f"`{n}`", "false" if lot == "NONE" else "true"] for _, n, lot, _ in rows("src/hook/hooks.def", "HOOK")]),
         "## Options", table(["code", "name", "type"],
                             [[r[0], f"`{r[2]}`", r[3].lower()] for r in rows("src/wire/options.def", "DHCP4_OPTION")]),
     ]) + "\n"
-    for name, want in (("doc/tables.md", text), ("doc/metrics.md", metrics_text()), ("doc/client-fsm.md", client_fsm())):
+    kea, wrong = kea_text(ROOT, rows, table)
+    if wrong:
+        sys.exit("doc/kea_rows.def differs from the program:\n" + "\n".join(wrong))
+    for name, want in (("doc/tables.md", text), ("doc/metrics.md", metrics_text()), ("doc/client-fsm.md", client_fsm()),
+                       ("doc/kea.md", kea)):
         path = ROOT / name
         if "--check" not in sys.argv:
             path.write_text(want)
