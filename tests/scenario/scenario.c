@@ -118,6 +118,8 @@ static int run_case(struct scn *s, size_t prelude, size_t from, size_t to)
 		r = run_lines(s, from, to);
 	if (r == 0)
 		r = scn_no_more_replies(s);
+	if (r == 0)
+		r = scn_check_config(s);
 	scn_world_fini(s);
 	return r;
 }

@@ -161,6 +161,10 @@ const struct scn_field *scn_field(const char *word, const char **ret_value);
 int scn_value(const char *text, unsigned width, uint8_t *out, size_t cap) must_check;
 int scn_mac(const char *text, uint8_t out[6]) must_check; /* "7" is 02:00:00:00:00:07 */
 
+/* scn_config.c */
+/* Checks that config-set of config-get's answer changes nothing. */
+int scn_check_config(struct scn *s) must_check;
+
 /* scn_world.c */
 void scn_world_init(struct scn *s);
 void scn_world_fini(struct scn *s);

@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/sha256.h"
 #include "config/config.h"
 #include "server/manage/command.h"
 #include "server/core/snapshot.h"
@@ -43,14 +44,6 @@ static struct json *refuse_config(struct control_call *c, struct daemon_reading 
 	return answer;
 }
 
-static struct json *hash_arg(struct control_call *c, const struct snapshot *s)
-{
-	struct json *m = json_map(c->arena);
-
-	(void)json_add(c->arena, m, "hash", json_str(c->arena, config_hash(s->cfg)));
-	return m;
-}
-
 static void put_running(struct control_call *c, struct json *dhcp4, const char *key, int64_t v)
 {
 	struct json *old;
@@ -78,12 +71,38 @@ struct json *command_running_config(struct control_call *c, const struct snapsho
 	return m;
 }
 
+/* Returns the hash of the configuration in effect, as config-get shows it: with the values that
+ * commands changed. */
+static struct json *running_hash(struct control_call *c, const struct snapshot *s)
+{
+	const struct server_daemon *d = daemon_of(c);
+	char hex[2 * SHA256_LEN + 1] = "";
+	struct buf b;
+
+	if (d->sample_count < 0 && d->sample_age_s < 0)
+		return json_str(c->arena, config_hash(s->cfg));
+	buf_init(&b);
+	json_write(command_running_config(c, s), false, &b);
+	if (!b.failed)
+		sha256_hex(span_of(b.p, b.len), hex);
+	buf_fini(&b);
+	return json_str(c->arena, hex);
+}
+
+static struct json *hash_arg(struct control_call *c, const struct snapshot *s)
+{
+	struct json *m = json_map(c->arena);
+
+	(void)json_add(c->arena, m, "hash", running_hash(c, s));
+	return m;
+}
+
 struct json *command_config_get(struct control_call *c)
 {
 	struct snapshot *s = server_snapshot(&daemon_of(c)->srv);
 	struct json *m = command_running_config(c, s);
 
-	(void)json_add(c->arena, m, "hash", json_str(c->arena, config_hash(s->cfg)));
+	(void)json_add(c->arena, m, "hash", running_hash(c, s));
 	snapshot_unref(s);
 	return command_ok(c, m, "%s", "");
 }

@@ -12,6 +12,7 @@
 #include "config/problems.h"
 
 #include <dirent.h>
+#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -60,17 +61,23 @@ static struct config *load_data(const char *name)
 	return c;
 }
 
+/* The tree of config-get is a configuration that gives an equal tree. */
 static void check_fixpoint(const struct config *c)
 {
 	struct config *again;
-	struct buf b;
+	struct buf first;
+	struct buf second;
 
-	buf_init(&b);
-	json_write(config_effective(c), true, &b);
-	again = load_text(b.p);
+	buf_init(&first);
+	buf_init(&second);
+	json_write(config_effective(c), true, &first);
+	again = load_text(first.p);
+	json_write(config_effective(again), true, &second);
+	assert_string_equal(first.p, second.p);
 	assert_string_equal(config_hash(again), config_hash(c));
 	config_free(again);
-	buf_fini(&b);
+	buf_fini(&first);
+	buf_fini(&second);
 }
 
 static bool option_is(const struct config_options *o, const char *space, uint32_t code,
@@ -468,6 +475,34 @@ static void test_accepted(void **state)
 	each_file("accepted", check_accepted, 8);
 }
 
+/* --- the fixed point of every file ------------------------------------------------------------ */
+
+static int n_fixpoints;
+
+/* Checks the fixed point of a file, if it loads. */
+static int visit_file(const char *path, const struct stat *st, int kind, struct FTW *ftw)
+{
+	struct config_error e = {0};
+	struct config *c = NULL;
+
+	(void)st;
+	(void)ftw;
+	if (kind != FTW_F || !strstr(path, ".json") || config_load_file(path, NULL, &c, &e) < 0)
+		return 0;
+	print_message("%s\n", path);
+	check_fixpoint(c);
+	config_free(c);
+	n_fixpoints++;
+	return 0;
+}
+
+static void test_fixpoints(void **state)
+{
+	(void)state;
+	assert_int_equal(nftw(USHER_TEST_DATA, visit_file, 8, FTW_PHYS), 0);
+	assert_true(n_fixpoints >= 20);
+}
+
 /* --- all problems of a file in one run -------------------------------------------------------- */
 
 /* Takes the problem that a marker in the text announces out of the list. */
@@ -603,6 +638,7 @@ int main(void)
 		cmocka_unit_test(test_scale),
 		cmocka_unit_test(test_broken),
 		cmocka_unit_test(test_accepted),
+		cmocka_unit_test(test_fixpoints),
 		cmocka_unit_test(test_problems),
 		cmocka_unit_test(test_follow_ups),
 	};
