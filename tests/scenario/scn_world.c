@@ -53,6 +53,7 @@ void scn_world_init(struct scn *s)
 	(void)snprintf(s->config_file, sizeof(s->config_file), "%s/scenario.json", s->tmp);
 	scn_let(s, "TMP", s->tmp);
 	scn_let(s, "MODULES", getenv("USHER_MODULES") ? getenv("USHER_MODULES") : "modules");
+	scn_let(s, "DOC", getenv("USHER_DOC") ? getenv("USHER_DOC") : "doc");
 	scn_let(s, "EXAMPLE",
 		getenv("USHER_EXAMPLE") ? getenv("USHER_EXAMPLE") : "usher_hook_example.so");
 }
@@ -347,11 +348,34 @@ int do_iface(struct scn *s)
 	return 0;
 }
 
+/* Reads a configuration from a file. The files that it names without a directory are those of the
+ * case. */
+static const struct json *read_config(struct scn *s, const char *path)
+{
+	static const char *const directories[] = {"KEA_DHCP_DATA_DIR", "KEA_HOOK_SCRIPTS_PATH",
+						  "KEA_LEGAL_LOG_DIR", "KEA_LOG_FILE_DIR"};
+	struct json_opts o = {.file = path, .dialect = true};
+	struct config_error err = {0};
+	struct json *j = NULL;
+
+	for (size_t i = 0; i < ARRAY_LEN(directories); i++)
+		(void)setenv(directories[i], s->tmp, true);
+	if (json_parse_file(path, &o, &s->arena, &j, &err) < 0) {
+		(void)scn_fail(s, "%s:%u:%u: %s", path, err.pos.line, err.pos.col, err.text);
+		return NULL;
+	}
+	return j;
+}
+
+/* config <<END, or config FILE.json */
 int do_config(struct scn *s)
 {
 	if (s->running)
 		return scn_fail(s, "the server runs: use reload");
-	s->config = scn_json(s);
+	if (s->n_words > 1 && strstr(s->word[1], ".json"))
+		s->config = read_config(s, s->word[1]);
+	else
+		s->config = scn_json(s);
 	return s->config ? 0 : -1;
 }
 

@@ -501,6 +501,9 @@ static void test_fixpoints(void **state)
 	(void)state;
 	assert_int_equal(nftw(USHER_TEST_DATA, visit_file, 8, FTW_PHYS), 0);
 	assert_true(n_fixpoints >= 20);
+	n_fixpoints = 0;
+	assert_int_equal(nftw(USHER_EXAMPLES, visit_file, 8, FTW_PHYS), 0);
+	assert_true(n_fixpoints >= 10);
 }
 
 /* --- all problems of a file in one run -------------------------------------------------------- */
