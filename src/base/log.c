@@ -7,7 +7,6 @@
  */
 #include "base/log.h"
 
-#include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/log_pattern.h"
 #include "base/log_sink.h"
@@ -43,7 +42,9 @@ struct log {
 	size_t n_sinks;
 	bool threaded;
 	_Atomic bool holding;
-	struct buf held; /* under lock: struct held_line and its octets, one behind the other */
+	_Atomic bool own_only; /* only lines of holder that no output wants */
+	_Atomic pthread_t holder;
+	struct buf held; /* under lock, see log_tail.h */
 	_Atomic uint64_t lost;
 	struct log_tail *tail;		  /* under lock; NULL: none */
 	char head[LOG_N_IDS][HEAD_LEN];	  /* of each id's lines, behind the time */
@@ -381,31 +382,26 @@ static void write_to_sinks(struct log *log, const struct message *m, bool also_s
 			(void)atomic_fetch_add(&log->lost, 1);
 }
 
-/* A line that is kept, in front of its octets. */
-struct held_line {
-	int64_t wall_ns;
-	enum log_id id;
-	size_t n, head;
-};
-
-enum { HELD_MAX = 1 << 20 };
-
-/* Keeps a line until log_release() or log_forget(). Called with the lock. */
-static void hold_line(struct log *log, const struct message *m, int64_t now)
+/* Returns whether a line is kept until log_release() or log_forget(). */
+static bool keeps_line(const struct log *log, enum log_id id)
 {
-	struct held_line h = {now, m->id, m->n, m->head};
-
-	if (log->held.len > HELD_MAX) {
-		(void)atomic_fetch_add(&log->lost, 1);
-		return;
-	}
-	buf_add(&log->held, &h, sizeof(h));
-	buf_add(&log->held, m->line, m->n);
+	return log->holding &&
+	       (!log->own_only || (!log_on(log, id) && pthread_equal(log->holder, pthread_self())));
 }
 
-/* Completes a message and writes it. Called with the lock. */
+/* Keeps a line. Called with the lock. */
+static void hold_line(struct log *log, const struct message *m, int64_t now)
+{
+	struct held_line h = {now, m->id, m->n, m->head, log_on(log, m->id)};
+
+	if (!log_held_add(&log->held, &h, m->line))
+		(void)atomic_fetch_add(&log->lost, 1);
+}
+
+/* Completes a message and writes it. kept: it will be written again when it is released. Called
+ * with the lock. */
 static void write_message(struct log *log, char line[LOG_LINE], struct message *m, int64_t now,
-			  bool also_stdout)
+			  bool also_stdout, bool kept)
 {
 	write_stamp(log, now, line);
 	m->record = (struct log_record){
@@ -417,8 +413,7 @@ static void write_message(struct log *log, char line[LOG_LINE], struct message *
 		.text = line + m->head,
 		.text_len = m->n - m->head,
 	};
-	/* lines that are held are added when they are released */
-	if (log->tail && !log->holding && log_on(log, m->id))
+	if (log->tail && !kept && log_on(log, m->id))
 		log_tail_add(log->tail, line, m->n);
 	line[m->n++] = '\n';
 	line[m->n] = '\0';
@@ -434,6 +429,14 @@ void log_set_tail(struct log *log, struct log_tail *t)
 
 void log_hold(struct log *log)
 {
+	log->own_only = false;
+	log->holding = true;
+}
+
+void log_hold_own(struct log *log)
+{
+	log->own_only = true;
+	log->holder = pthread_self();
 	log->holding = true;
 }
 
@@ -449,19 +452,14 @@ void log_release(struct log *log)
 {
 	char line[LOG_LINE] uninit;
 	struct held_line h;
+	size_t at = 0;
 
 	(void)pthread_mutex_lock(&log->lock);
 	log->holding = false;
-	for (size_t at = 0; !log->held.failed && at + sizeof(h) <= log->held.len;
-	     at += sizeof(h) + h.n) {
-		struct message m = {.line = line};
+	while (log_held_next(&log->held, &at, &h, line)) {
+		struct message m = {.id = h.id, .line = line, .n = h.n, .head = h.head};
 
-		memcpy(&h, log->held.p + at, sizeof(h));
-		memcpy(line, log->held.p + at + sizeof(h), h.n);
-		m.id = h.id;
-		m.n = h.n;
-		m.head = h.head;
-		write_message(log, line, &m, h.wall_ns, false);
+		write_message(log, line, &m, h.wall_ns, !h.shown, false);
 	}
 	(void)pthread_mutex_unlock(&log->lock);
 	log_forget(log);
@@ -475,8 +473,9 @@ void log_msg(struct log *log, enum log_id id, const char *fmt, ...)
 			    .head = strlen(log ? log->head[id] : "") + STAMP_LEN};
 	va_list ap;
 	uint32_t before;
+	bool kept;
 
-	if (!log_on(log, id) && !(log && log->holding))
+	if (!log_on(log, id) && (!log || !keeps_line(log, id)))
 		return;
 	memcpy(line + STAMP_LEN, log->head[id], m.head - STAMP_LEN);
 	va_start(ap, fmt);
@@ -491,9 +490,10 @@ void log_msg(struct log *log, enum log_id id, const char *fmt, ...)
 		if (before)
 			m.n += (size_t)snprintf(line + m.n, LOG_LINE - m.n - 1,
 						" (%u like it held back)", before);
-		if (log->holding)
+		kept = keeps_line(log, id);
+		if (kept)
 			hold_line(log, &m, now);
-		write_message(log, line, &m, now, true);
+		write_message(log, line, &m, now, true, kept);
 	}
 	(void)pthread_mutex_unlock(&log->lock);
 }

@@ -79,10 +79,13 @@ int log_configure(struct log *log, const struct log_rule *rules, size_t n, bool 
 /*
  * Keeps the lines from now on (1 MiB at most) besides writing them: a start that may still be
  * refused opens no file of its configuration. log_release() ends this. It writes the kept lines,
- * with their own times, to the outputs then in force except stdout, which has them. log_forget()
- * ends it and drops the lines.
+ * with their own times, to the outputs then in force, but not to stdout if it has them.
+ * log_forget() ends it and drops the lines.
  */
 void log_hold(struct log *log);
+/* Keeps the lines of the calling thread that no output wants, until log_release() or log_forget():
+ * the loggers of a configuration take effect after the work that writes them. */
+void log_hold_own(struct log *log);
 void log_release(struct log *log);
 void log_forget(struct log *log);
 /* Closes and opens again the files, after a rotation from outside. */

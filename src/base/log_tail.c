@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * A ring of lines, each in memory of its own.
+ * A ring of lines, each in memory of its own; and a row of lines, one behind the other, each behind
+ * a header that has its time and its message.
  */
 #include "base/log_tail.h"
 
@@ -61,4 +62,27 @@ uint64_t log_tail_read(struct log_tail *t, uint64_t from, void (*fn)(void *ctx, 
 		fn(ctx, t->lines[i % t->size]);
 	(void)pthread_mutex_unlock(&t->lock);
 	return next;
+}
+
+/* --- lines that wait --------------------------------------------------------------------------- */
+
+enum { HELD_MAX = 1 << 20 };
+
+bool log_held_add(struct buf *lines, const struct held_line *h, const char *line)
+{
+	if (lines->len > HELD_MAX)
+		return false;
+	buf_add(lines, h, sizeof(*h));
+	buf_add(lines, line, h->n);
+	return !lines->failed;
+}
+
+bool log_held_next(const struct buf *lines, size_t *at, struct held_line *ret, char *line)
+{
+	if (lines->failed || *at + sizeof(*ret) > lines->len)
+		return false;
+	memcpy(ret, lines->p + *at, sizeof(*ret));
+	memcpy(line, lines->p + *at + sizeof(*ret), ret->n);
+	*at += sizeof(*ret) + ret->n;
+	return true;
 }

@@ -134,3 +134,24 @@ def test_KH_limits_places_of_mistakes(t, case):
     answer = s.command("config-test", {"Dhcp4": bad})
     assert answer["result"] == 1 and word in answer["text"], answer
     assert Client(port, mac_of(1, 0x33)).dora().type == dhcp.ACK
+
+
+@test(timeout=60, tags=("asan", "tsan"))
+def test_KH_limits_debug_lines_of_a_configuration(t):
+    """The lines that the library writes while a configuration takes effect go to the loggers of that configuration, at the start and
+    at a reload that switches them on."""
+    debug = {"name": "kea-dhcp4.limits-hooks", "severity": "DEBUG", "debuglevel": 99, "output-options": [{"output": "stdout"}]}
+    usual = {"name": "kea-dhcp4", "severity": "INFO", "output-options": [{"output": "stdout"}]}
+    line = "LIMITS_CONFIGURED_RATE_LIMIT_BY_CLIENT_CLASS client class gold has a rate limit of %d packets per minute"
+    t.wire()
+    s = t.server(**{"hooks-libraries": LIMITS, "client-classes": [_gold(**{"rate-limit": "3 packets per minute"})], "loggers": [usual, debug]})
+    assert s.log().count(line % 3) == 1, "not at the start:\n" + s.tail()
+    # switched off, on, and still on; the lines of the first one still have the loggers before
+    for loggers, limit in (([usual], 4), ([usual, debug], 5), ([usual, debug], 6)):
+        s.conf["loggers"] = loggers
+        s.conf["client-classes"] = [_gold(**{"rate-limit": "%d packets per minute" % limit})]
+        s.ok("config-set", {"Dhcp4": s.conf})
+        deadline = time.monotonic() + slack(2)
+        while line % limit not in s.log() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert s.log().count(line % limit) == 1, "limit %d:\n%s" % (limit, s.tail())

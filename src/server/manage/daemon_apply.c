@@ -149,9 +149,15 @@ int daemon_apply(struct server_daemon *d, struct config *cfg, struct config_prob
 {
 	struct snapshot *prev = server_snapshot(&d->srv);
 	struct snapshot *s = NULL;
-	int r = snapshot_build(&d->srv, cfg, prev, &s, problems, err);
+	int r;
 
+	/* lines of libraries that the loggers of this configuration want; a start keeps all */
+	if (d->ready)
+		log_hold_own(d->srv.log);
+	r = snapshot_build(&d->srv, cfg, prev, &s, problems, err);
 	if (r < 0) {
+		if (d->ready)
+			log_forget(d->srv.log);
 		snapshot_unref(prev);
 		return r;
 	}
@@ -159,8 +165,10 @@ int daemon_apply(struct server_daemon *d, struct config *cfg, struct config_prob
 		warn_fixed(d, prev->cfg, cfg);
 	daemon_channels_open(d, cfg);
 	daemon_http_open(d, cfg, false);
-	if (d->ready)
+	if (d->ready) {
 		daemon_apply_log(d, cfg);
+		log_release(d->srv.log);
+	}
 	daemon_channels_close(d, cfg);
 	replace_commands(d, prev, s);
 	switch_commands(d, prev ? prev->cfg->command_libraries : 0, cfg->command_libraries);

@@ -16,8 +16,11 @@
 #include "base/rng.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -350,6 +353,130 @@ static void test_log_missing_directory(void **state)
 	assert_int_equal(rmdir(dir), 0);
 }
 
+/* --- lines that wait for the loggers of a configuration --------------------------------------- */
+
+struct log_world {
+	char dir[32];
+	char path[48];
+	struct log_output output;
+	struct log_rule rule;
+	struct log *log;
+};
+
+/* rule: what a configuration asks for, debug lines into a file. It is not in force yet. */
+static void open_log_world(struct log_world *w)
+{
+	(void)snprintf(w->dir, sizeof(w->dir), "/tmp/usher-unit-XXXXXX");
+	assert_non_null(mkdtemp(w->dir));
+	(void)snprintf(w->path, sizeof(w->path), "%s/log", w->dir);
+	w->output = (struct log_output){.kind = LOG_SINK_FILE, .path = w->path, .maxver = 1};
+	w->rule = (struct log_rule){"kea-dhcp4", LOG_SEV_DEBUG, &w->output, 1, 99};
+	w->log = log_new(&clock_system, "kea-dhcp4");
+	assert_non_null(w->log);
+}
+
+/* Closes the log and compares the texts of its lines, one behind the other. */
+static void close_log_world(struct log_world *w, const char *expected)
+{
+	char line[256];
+	char got[256] = "";
+	FILE *f;
+
+	log_free(w->log);
+	f = fopen(w->path, "r");
+	while (f && fgets(line, sizeof(line), f)) {
+		const char *text = strstr(line, "text ");
+
+		line[strcspn(line, "\n")] = '\0';
+		if (text)
+			(void)snprintf(got + strlen(got), sizeof(got) - strlen(got), "%s;", text);
+	}
+	if (f)
+		(void)fclose(f);
+	(void)unlink(w->path);
+	assert_int_equal(rmdir(w->dir), 0);
+	assert_string_equal(got, expected);
+}
+
+/* A start keeps all lines, for the outputs of its configuration. */
+static void test_log_hold(void **state)
+{
+	struct log_world w;
+
+	(void)state;
+	open_log_world(&w);
+	log_msg(w.log, LOG_DHCP4_STARTED, "text 0");
+	log_hold(w.log);
+	log_msg(w.log, LOG_LIMITS_CONFIGURED_RATE_LIMIT_BY_SUBNET, "text 1");
+	log_msg(w.log, LOG_DHCP4_STARTED, "text 2");
+	assert_int_equal(log_configure(w.log, &w.rule, 1, false), 0);
+	log_release(w.log);
+	log_msg(w.log, LOG_LIMITS_CONFIGURED_RATE_LIMIT_BY_SUBNET, "text 3");
+	close_log_world(&w, "text 1;text 2;text 3;");
+}
+
+/* Standard output gets the kept lines that it does not have. */
+static void test_log_hold_stdout(void **state)
+{
+	static const struct log_output standard = {.kind = LOG_SINK_STDOUT};
+	struct log_world w;
+	int before = dup(STDOUT_FILENO);
+	int fd;
+
+	(void)state;
+	open_log_world(&w);
+	w.rule.outputs = &standard;
+	(void)fflush(stdout);
+	fd = open(w.path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	assert_true(before >= 0 && fd >= 0);
+	assert_int_equal(dup2(fd, STDOUT_FILENO), STDOUT_FILENO);
+	log_hold(w.log);
+	log_msg(w.log, LOG_LIMITS_CONFIGURED_RATE_LIMIT_BY_SUBNET, "text 1");
+	log_msg(w.log, LOG_DHCP4_STARTED, "text 2");
+	assert_int_equal(log_configure(w.log, &w.rule, 1, false), 0);
+	log_release(w.log);
+	assert_int_equal(dup2(before, STDOUT_FILENO), STDOUT_FILENO);
+	(void)close(before);
+	(void)close(fd);
+	close_log_world(&w, "text 2;text 1;");
+}
+
+static void *write_stranger(void *log)
+{
+	log_msg(log, LOG_LIMITS_CONFIGURED_RATE_LIMIT_BY_SUBNET, "text 9");
+	log_msg(log, LOG_DHCP4_STARTED, "text 2");
+	return NULL;
+}
+
+/* A reload keeps the lines of its own thread that no output wants so far; the others are written at
+ * once, and once. */
+static void test_log_hold_own(void **state)
+{
+	struct log_world w;
+	pthread_t other;
+
+	(void)state;
+	open_log_world(&w);
+	w.rule.severity = LOG_SEV_INFO;
+	assert_int_equal(log_configure(w.log, &w.rule, 1, false), 0);
+	log_hold_own(w.log);
+	log_msg(w.log, LOG_LIMITS_CONFIGURED_RATE_LIMIT_BY_SUBNET, "text 4");
+	log_msg(w.log, LOG_DHCP4_STARTED, "text 1");
+	assert_int_equal(pthread_create(&other, NULL, write_stranger, w.log), 0);
+	assert_int_equal(pthread_join(other, NULL), 0);
+	w.rule.severity = LOG_SEV_DEBUG;
+	assert_int_equal(log_configure(w.log, &w.rule, 1, false), 0);
+	log_release(w.log);
+	/* a reload that is refused */
+	w.rule.severity = LOG_SEV_INFO;
+	assert_int_equal(log_configure(w.log, &w.rule, 1, false), 0);
+	log_hold_own(w.log);
+	log_msg(w.log, LOG_LIMITS_CONFIGURED_RATE_LIMIT_BY_SUBNET, "text 9");
+	log_forget(w.log);
+	log_release(w.log);
+	close_log_world(&w, "text 1;text 2;text 4;");
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -367,6 +494,9 @@ int main(void)
 		cmocka_unit_test(test_clock),
 		cmocka_unit_test(test_error),
 		cmocka_unit_test(test_log_rotation),
+		cmocka_unit_test(test_log_hold),
+		cmocka_unit_test(test_log_hold_stdout),
+		cmocka_unit_test(test_log_hold_own),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
