@@ -32,6 +32,8 @@ FOLDERS = (
      "base wire packet config lease hook library/common"),
     ("library/common", "their table (libraries.def) and their common parts: parameters, expressions, threads, files of scripts",
      "base config hook"),
+    ("library/host_cache", "host_cache: a cache of reservations, and its commands",
+     "base config config/edit control hook library/common"),
     ("library/lease_query", "queries of leases by relays: their answers over UDP, bulk queries over TCP",
      "base wire packet runtime config lease lease/context control hook library/common"),
     ("library/legal", "legal_log: records of leases in files and the system's log",

@@ -32,6 +32,9 @@ enum config_class_id {
 	CLASS_N_BUILTIN
 };
 
+/* The number of a name that the configuration never mentions: no packet is in that class. */
+enum { CONFIG_NO_CLASS = INT32_MAX };
+
 struct config_class_list {
 	const uint32_t *ids; /* any-of for guards; in order for evaluate-additional-classes */
 	size_t n;

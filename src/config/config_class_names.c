@@ -37,7 +37,7 @@ int load_class_id(struct load *l, const char *name)
 		return (int)id;
 	if (l->names_fixed) {
 		l->name_missing = true;
-		return -USHER_E_NOTFOUND;
+		return l->names_free ? CONFIG_NO_CLASS : -USHER_E_NOTFOUND;
 	}
 	if (l->n_names == l->cap_names && grow_names(l) < 0)
 		return -USHER_E_NOMEM;

@@ -43,6 +43,7 @@ struct load {
 	uint32_t n_names, cap_names;
 	bool names_fixed;  /* an edit: the table of names is shared, and must not grow */
 	bool name_missing; /* a new name was mentioned nevertheless */
+	bool names_free;   /* then it gets a number that no class has */
 
 	struct config_map host_ids, host_addrs;
 	uint32_t n_hosts;

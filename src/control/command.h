@@ -60,7 +60,7 @@ struct control_call {
 	void *program; /* control_plane_opts.program */
 	void *ctx;     /* control_command.ctx */
 	const char *name;
-	const struct json *args; /* a map; NULL: none */
+	const struct json *args; /* a map, except where the row has any_args; NULL: none */
 	struct arena *arena;	 /* of the answer */
 	const struct control_requester *from;
 	const struct config_problems *problems; /* of the request's text; NULL: none */
@@ -91,6 +91,7 @@ struct control_command {
 	const char *help;
 	enum control_access access;
 	unsigned needs;
+	bool any_args;	   /* the arguments may be any value: the functions check them */
 	void *ctx;	   /* of the functions */
 	const void *owner; /* a library, or NULL: the program */
 };

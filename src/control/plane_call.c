@@ -187,7 +187,8 @@ static const struct control_command *find_called(const struct control_plane *p,
 	if (*ret_refusal)
 		return NULL;
 	log_received(p, c);
-	if (c->args && c->args->type != JSON_MAP)
+	row = control_row_find(p, c->name);
+	if (c->args && c->args->type != JSON_MAP && !(row && row->any_args))
 		*ret_refusal = control_answer(c->arena, CONTROL_ERROR,
 					      "invalid command '%s': expected 'arguments' to be "
 					      "a map, got %s instead",
@@ -196,7 +197,6 @@ static const struct control_command *find_called(const struct control_plane *p,
 		*ret_refusal = refuse_service(p, request, c->arena);
 	if (*ret_refusal)
 		return NULL;
-	row = control_row_find(p, c->name);
 	if (!row)
 		*ret_refusal = control_answer(c->arena, CONTROL_UNSUPPORTED,
 					      "'%s' command not supported.", c->name);

@@ -14,6 +14,7 @@
 #include "config/config.h"
 #include "config/kea_hooks.h"
 #include "hook/hook_lib.h"
+#include "hook/host_source.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -86,6 +87,18 @@ int usher_register(usher_lib *lib, const char *hook_point, usher_callout fn, voi
 			return callout_add(lib->registry, (enum hook_point)p,
 					   (struct callout){fn, ctx, lib});
 	return -ENOENT;
+}
+
+int hook_register_hosts(struct usher_lib *lib, const struct host_source *source)
+{
+	struct hook_points *p = &lib->registry->points;
+
+	if (!lib->loading)
+		return -EBUSY;
+	if (p->hosts)
+		return -EEXIST;
+	p->hosts = source;
+	return 0;
 }
 
 static struct usher_lib *lib_new(struct hook_registry *r, const char *path)

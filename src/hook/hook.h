@@ -23,6 +23,7 @@ struct config_subnet;
 struct control_command;
 struct control_requester;
 struct expr_ctx;
+struct host_source;
 struct json;
 struct lease_bounds;
 struct lease_db;
@@ -158,6 +159,7 @@ struct hook_registry;
  * run. */
 struct hook_points {
 	uint64_t any;
+	const struct host_source *hosts; /* NULL: none */
 };
 _Static_assert(HOOK_N_POINTS < 64, "a bit a point, and one for none");
 
@@ -239,6 +241,13 @@ void hook_registry_unref(struct hook_registry *r);
 static inline bool hook_any(const struct hook_registry *r, enum hook_point p)
 {
 	return r && ((const struct hook_points *)(const void *)r)->any >> p & 1;
+}
+
+/* Returns the source of reservations beside the configuration (host_source.h); NULL: there is none.
+ */
+static inline const struct host_source *hook_hosts(const struct hook_registry *r)
+{
+	return r ? ((const struct hook_points *)(const void *)r)->hosts : NULL;
 }
 
 static inline bool hook_any_at_all(const struct hook_registry *r)

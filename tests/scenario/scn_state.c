@@ -161,17 +161,19 @@ int do_stat(struct scn *s)
 	return 0;
 }
 
-/* command NAME [{arguments}] */
+/* command NAME [{arguments}], or command NAME bare [value] for one that is no map */
 int do_command(struct scn *s)
 {
 	struct json *args = NULL;
 
 	if (s->n_words < 2 || scn_world_need(s) < 0)
 		return scn_fail(s, "command NAME {…}");
-	if (strpbrk(s->rest, "{<")) {
+	if (strpbrk(s->rest, "{[<")) {
 		args = scn_json(s);
 		if (!args)
 			return -1;
+		if (s->n_words > 2 && strcmp(s->word[2], "bare") == 0)
+			args = args->first;
 	}
 	s->answer = run_command(s, s->word[1], args);
 	scn_world_run(s);

@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "base/ip.h"
 #include "config/config.h"
+#include "hook/host_source.h"
 #include "runtime/iface.h"
 #include "server/core/server.h"
 #include "server/core/snapshot.h"
@@ -22,6 +23,34 @@ void exchange_reset(struct exchange *x)
 	x->parked = (struct hook_parked){.resume = x->parked.resume};
 	packet_reset(&x->pkt);
 	memset((uint8_t *)x + FROM, 0, TO - FROM);
+}
+
+/* A reservation that the exchange keeps. The source may end before the exchange. */
+struct held_host {
+	struct held_host *next;
+	const struct config_host *host;
+	void (*release)(const struct config_host *h);
+};
+
+const struct config_host *exchange_hold_host(struct exchange *x, const struct host_source *from,
+					     const struct config_host *h)
+{
+	struct held_host *held = arena_new(&x->pkt.arena, struct held_host);
+
+	if (!held) {
+		from->release(h);
+		return NULL;
+	}
+	*held = (struct held_host){.next = x->held, .host = h, .release = from->release};
+	x->held = held;
+	return h;
+}
+
+void exchange_release_hosts(struct exchange *x)
+{
+	for (struct held_host *h = x->held; h; h = h->next)
+		h->release(h->host);
+	x->held = NULL;
 }
 
 struct log *exchange_log(const struct exchange *x)

@@ -20,6 +20,8 @@ struct config;
 struct config_host;
 struct config_pool;
 struct config_subnet;
+struct held_host;
+struct host_source;
 struct iface;
 struct iface_table;
 struct lease_bounds;
@@ -103,6 +105,7 @@ struct exchange {
 	const struct config_subnet *subnet;
 	const struct config_pool *pool; /* of the lease; NULL: reservation outside pools */
 	const struct config_host *host; /* reservation that applies */
+	struct held_host *held;		/* reservations of the host source, until the end */
 	bool known; /* it has a reservation in one of the subnets, or a global one */
 	struct candidate *candidates; /* permitted subnets of the network, the selected one first */
 	uint32_t n_candidates;
@@ -156,6 +159,11 @@ static inline enum verdict exchange_drop(struct exchange *x, enum drop d)
 
 /* Prepares the exchange for a new packet. */
 void exchange_reset(struct exchange *x);
+/* Keeps a reservation of the host source until the end of the exchange. Returns it, or NULL: the
+ * arena is full, and it was released. */
+const struct config_host *exchange_hold_host(struct exchange *x, const struct host_source *from,
+					     const struct config_host *h) must_check;
+void exchange_release_hosts(struct exchange *x);
 /* Prefetches the members that FILL and PACK read: the exchange will be resumed soon. */
 static inline void exchange_expect(const struct exchange *x)
 {

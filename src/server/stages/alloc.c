@@ -11,6 +11,7 @@
 #include "base/ip.h"
 #include "base/log.h"
 #include "config/config.h"
+#include "hook/host_source.h"
 #include "lease/lease_db.h"
 #include "server/core/exchange_hook.h"
 #include "server/core/server.h"
@@ -21,7 +22,8 @@
 #include "server/core/trace.h"
 #include "wire/option_codes.h"
 
-enum { OWN_MAX = 8 };
+/* PICKS_MAX: addresses of the host source that a pick steps over. */
+enum { OWN_MAX = 8, PICKS_MAX = 64 };
 
 static struct candidate *alloc_candidate(struct exchange *x, uint32_t subnet_id)
 {
@@ -52,6 +54,19 @@ static bool same_host(const struct config_host *a, const struct config_host *b)
 	return a == b || (a && b && a->id_type == b->id_type && span_eq(a->id, b->id));
 }
 
+/* Returns whether the host source has a reservation of the address for another client. */
+static bool is_barred_by_source(const struct exchange *x, const struct candidate *c, uint32_t addr)
+{
+	const struct host_source *source = hook_hosts(x->snap->hooks);
+	const struct config_params *p = &c->subnet->params;
+
+	if (likely(!source) || p->reservations_out_of_pool)
+		return false;
+	return (p->reservations_in_subnet &&
+		source->is_barred(source->ctx, c->subnet->id, addr, c->host)) ||
+	       (p->reservations_global && source->is_barred(source->ctx, 0, addr, c->host));
+}
+
 static bool alloc_reserved_for_other(const struct exchange *x, const struct candidate *c,
 				     uint32_t addr)
 {
@@ -59,7 +74,7 @@ static bool alloc_reserved_for_other(const struct exchange *x, const struct cand
 	const struct config_host *h = NULL;
 
 	if (!x->cfg->n_hosts)
-		return false;
+		return is_barred_by_source(x, c, addr);
 	/* addr is in a pool */
 	if (s->params.reservations_out_of_pool)
 		return false;
@@ -67,7 +82,7 @@ static bool alloc_reserved_for_other(const struct exchange *x, const struct cand
 		h = config_host_by_addr(x->cfg, s->id, addr);
 	if (!h && s->params.reservations_global)
 		h = config_host_by_addr(x->cfg, 0, addr);
-	return h && !same_host(h, c->host);
+	return h ? !same_host(h, c->host) : is_barred_by_source(x, c, addr);
 }
 
 bool alloc_allowed(const struct exchange *x, const struct candidate *c, uint32_t addr,
@@ -257,7 +272,9 @@ static void reservation_conflict(struct exchange *x, const struct candidate *c)
 
 const struct candidate *alloc_reserved(const struct exchange *x)
 {
-	for (uint32_t i = 0; x->cfg->n_hosts && i < x->n_candidates; i++) {
+	bool any = host_any(x);
+
+	for (uint32_t i = 0; any && i < x->n_candidates; i++) {
 		const struct candidate *c = &x->candidates[i];
 
 		if (host_address(c))
@@ -312,14 +329,44 @@ struct pick_tally {
 	unsigned pools, closed;
 };
 
+static int pick_once(struct exchange *x, const struct config_pool *p, bool held, struct lease *key)
+{
+	struct lease_db *db = exchange_server(x)->db;
+
+	return held ? lease_db_pick_held(db, x->snap->pools, p->index, key)
+		    : lease_db_pick(db, x->snap->pools, p->index, key);
+}
+
+/* Picks until the address is not reserved by the host source: the pools leave out the reservations
+ * of the configuration only. The refused addresses stay held meanwhile. */
+static cold_fn int pick_unbarred(struct exchange *x, const struct candidate *c,
+				 const struct config_pool *p, bool held, struct lease *key)
+{
+	struct lease_client who = exchange_client(x, c->subnet);
+	uint32_t refused[PICKS_MAX];
+	size_t n = 0;
+	int r;
+
+	do {
+		r = pick_once(x, p, held, key);
+		if (r < 0 || !is_barred_by_source(x, c, key->addr))
+			break;
+		refused[n++] = key->addr;
+		key->addr = 0;
+		r = -USHER_E_EXHAUSTED;
+	} while (n < PICKS_MAX);
+	for (size_t i = 0; i < n; i++)
+		lease_db_unhold(exchange_server(x)->db, refused[i], &who);
+	return r;
+}
+
 /* Picks an address of a pool. held: one that was offered to another client. */
 static struct lease *pick_from_pool(struct exchange *x, const struct candidate *c,
 				    const struct config_pool *p, bool held)
 {
-	struct lease_db *db = exchange_server(x)->db;
 	struct lease key = hold_key(x, c, p, 0);
-	int r = held ? lease_db_pick_held(db, x->snap->pools, p->index, &key)
-		     : lease_db_pick(db, x->snap->pools, p->index, &key);
+	int r = unlikely(hook_hosts(x->snap->hooks)) ? pick_unbarred(x, c, p, held, &key)
+						     : pick_once(x, p, held, &key);
 
 	if (r < 0)
 		return NULL;

@@ -7,6 +7,7 @@
  */
 #include "base/ip.h"
 #include "config/config.h"
+#include "hook/host_source.h"
 #include "server/core/exchange_hook.h"
 #include "server/core/snapshot.h"
 #include "server/stages/stages.h"
@@ -44,23 +45,45 @@ static struct span read_identifier(struct exchange *x, enum config_host_id type)
 	return SPAN_NULL;
 }
 
+/* Asks the host source, whose answer precedes the reservations that commands stored, as the cache
+ * precedes the databases in Kea. stored: one of those, or NULL. */
+static const struct config_host *ask_source(struct exchange *x, const struct host_source *source,
+					    uint32_t subnet_id, enum config_host_id type,
+					    struct span id, const struct config_host *stored)
+{
+	const struct config_host *h;
+
+	if (!source->find(source->ctx, x->cfg, subnet_id, type, id, &h))
+		return stored;
+	return h ? exchange_hold_host(x, source, h) : NULL;
+}
+
 static const struct config_host *host_lookup(struct exchange *x, uint32_t subnet_id)
 {
+	const struct host_source *source = hook_hosts(x->snap->hooks);
+
 	for (size_t i = 0; i < x->cfg->n_host_ids; i++) {
 		enum config_host_id type = x->cfg->host_ids[i];
 		const struct config_host *h;
 		struct span id;
 
-		if (!(x->cfg->host_id_types >> type & 1))
+		if (!source && !(x->cfg->host_id_types >> type & 1))
 			continue;
 		id = read_identifier(x, type);
 		if (!id.n)
 			continue;
 		h = config_host_by_id(x->cfg, subnet_id, type, id);
+		if (unlikely(source) && (!h || h->stored))
+			h = ask_source(x, source, subnet_id, type, id, h);
 		if (h)
 			return h;
 	}
 	return NULL;
+}
+
+bool host_any(const struct exchange *x)
+{
+	return x->cfg->n_hosts || hook_hosts(x->snap->hooks);
 }
 
 const struct config_host *host_global(struct exchange *x)
@@ -152,7 +175,7 @@ static bool candidates_build(struct exchange *x)
 	for (size_t i = 0; n && i < n->n_subnets; i++)
 		if (n->subnets[i] != x->subnet)
 			x->candidates[x->n_candidates++].subnet = n->subnets[i];
-	chosen = x->cfg->n_hosts ? find_hosts(x) : 0;
+	chosen = host_any(x) ? find_hosts(x) : 0;
 	if (chosen)
 		move_to_front(x, chosen);
 	x->host = x->candidates[0].host;

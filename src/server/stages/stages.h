@@ -37,6 +37,8 @@ void host_identify(struct exchange *x);
 /* Returns the address that the candidate's reservation gives to the client; 0: none, it is outside
  * of the subnet, or in a pool although reservations are out of pools. */
 uint32_t host_address(const struct candidate *c);
+/* Returns whether there are reservations, in the configuration or beside it. */
+bool host_any(const struct exchange *x);
 /* Returns the client's global reservation, by the configured identifiers; NULL: none. */
 const struct config_host *host_global(struct exchange *x);
 

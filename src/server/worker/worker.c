@@ -153,6 +153,7 @@ static void free_worker(struct worker *w)
 		(void)close(w->wake);
 	iface_table_unref(w->ifaces);
 	for (unsigned i = 0; w->slots && i < w->n_slots; i++) {
+		exchange_release_hosts(&w->slots[i]);
 		free(w->slots[i].big);
 		free(w->slots[i].trace); /* of a parked packet */
 	}

@@ -105,6 +105,8 @@ static void finish_exchange(struct exchange *x, const char *outcome)
 		same_client_release(x);
 	exchange_leave_lot(x);
 	trace_end(x, outcome);
+	if (unlikely(x->held))
+		exchange_release_hosts(x);
 	end_hold(x);
 	give_slot(w, x);
 }
