@@ -49,6 +49,7 @@ def main():
             path.write_text(text)
             path.chmod(0o755)
         wrong += filter(None, [check_configuration(server, str(f), directory) for f in files])
+        wrong += [f"-t leaves the file {n}" for n in sorted(os.listdir(directory)) if n not in FILES]
     wrong += filter(None, [check_scenario(root, n) for n in natives if n not in WITHOUT_PACKETS])
     print("\n".join(wrong) or f"{len(files)} examples, {len(natives)} libraries")
     return 1 if wrong or not natives else 0

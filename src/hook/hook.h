@@ -77,6 +77,8 @@ enum hook_network {
 	HOOK_NETWORK_FULL,
 	HOOK_NETWORK_SILENT, /* as if nobody answered; nothing is sent (scenarios) */
 	HOOK_NETWORK_NONE,   /* it is not used, and nothing waits for it (replay of a capture) */
+	HOOK_NETWORK_CHECK,  /* the configuration is only checked, perhaps beside a server that has
+				it in effect: no library takes an address or makes a file */
 };
 
 /* Data that a built-in library keeps with a configuration, from dhcp4_srv_configured on. fini is

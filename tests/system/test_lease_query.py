@@ -4,6 +4,7 @@ bulk queries over TCP."""
 
 import socket
 import struct
+import subprocess
 import threading
 import time
 
@@ -367,6 +368,11 @@ def test_KH_bulk_reloads(t):
     advanced["lease-query-tcp-port"] = 6767
     s.ok("config-set", {"Dhcp4": s.conf})
     moved = Bulk(cli, "10.77.0.1", "10.77.100.1", port=6767)
+    # -t beside the server that has this configuration in effect
+    s.write_conf()
+    check = t.lab.popen(s.ns, [s.binary, "-t", s.conf_path], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    out = check.communicate(timeout=slack(10))[0]
+    assert check.returncode == 0, out
     assert len(moved.ask(relay=b"relay")[0]) == 300
     assert b.recv() is None
     # a refused configuration leaves all as it was

@@ -214,7 +214,7 @@ static int begin_records(usher_call *call, void *record)
 	struct legal_log *l = record;
 	struct log *log = hook_lib_log(l->lib);
 
-	if (call->edit)
+	if (call->edit || l->check_only)
 		return 0;
 	l->loaded = true;
 	if (l->target.syslog)
@@ -233,6 +233,13 @@ static void adopt_writer(void *record, void *before)
 
 	if (old->writer && legal_writer_fits(old->writer, &l->target))
 		l->writer = legal_writer_ref(old->writer);
+}
+
+static void attach_log(void *record, const struct hook_registry_opts *o)
+{
+	struct legal_log *l = record;
+
+	l->check_only = o->network == HOOK_NETWORK_CHECK;
 }
 
 static int start_legal_log(usher_lib *lib, void *record)
@@ -291,6 +298,7 @@ const struct library library_legal_log = {.name = "libdhcp_legal_log.so",
 					  .size = sizeof(struct legal_log),
 					  .parse = legal_log_parse,
 					  .files = files,
+					  .attach = attach_log,
 					  .adopt = adopt_writer,
 					  .start = start_legal_log,
 					  .stop = stop_legal_log};

@@ -17,6 +17,7 @@ struct legal_log {
 	usher_lib *lib;
 	const struct clock_src *clock;
 	bool loaded; /* it is in effect */
+	bool check_only;
 };
 
 /* Reads the parameters; struct library.parse. */

@@ -67,6 +67,7 @@ static int check_deeper(const char *path, struct config *cfg, struct config_prob
 {
 	struct server_opts so = {.clock = clock_system,
 				 .builtins = server_builtins,
+				 .network = HOOK_NETWORK_CHECK,
 				 .config_file = path,
 				 .is_command = command_is_own};
 	struct snapshot *s = NULL;
