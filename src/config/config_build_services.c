@@ -144,6 +144,9 @@ static int load_hooks(struct load *l)
 		int r = library->refused ? -USHER_E_CONFIG : check_hook(l, library, &k);
 
 		bad = load_both(bad, r < 0 ? r : 0);
+		if (r == 0 && load_count(v, "parameters"))
+			load_warn(l, json_get(v, "parameters"),
+				  "the parameters of %s are accepted and have no effect", k.file);
 		if (r <= 0)
 			continue;
 		items[n].library = library_path(l, library->s, &k);
