@@ -52,7 +52,9 @@ struct control_requester {
 	pid_t pid;	       /* 0: unknown */
 	const char *user;      /* of HTTP authentication; NULL: none */
 	const char *address;   /* of a remote peer; NULL: local */
-	bool read_only;	       /* commands with CONTROL_WRITE are refused */
+	const char *cert_subject, *cert_issuer; /* common names of the client's certificate, which
+						   was verified; NULL: none */
+	bool read_only;				/* commands with CONTROL_WRITE are refused */
 };
 
 /* One command while it runs. */

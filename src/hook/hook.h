@@ -8,6 +8,7 @@
 
 #include "base/attr.h"
 #include "base/span.h"
+#include "hook/hook_access.h"
 #include "hook/hook_cost.h"
 #include "usher/hook.h"
 #include "wire/dhcp4.h"
@@ -190,6 +191,9 @@ struct hook_builtin {
 	/* Calls fn for each state of a script, with the library's name and number already set in
 	 * *m. NULL: the library runs no scripts. Any thread. */
 	void (*memory)(struct usher_lib *lib, struct hook_memory *m, hook_memory_fn *fn, void *ctx);
+	/* As hook_access_check() and hook_access_hides(). NULL: all requests are accepted. */
+	enum hook_access (*check_request)(struct usher_lib *lib, const struct hook_asked *asked);
+	bool (*hides_command)(struct usher_lib *lib, const struct hook_asked *asked);
 	/* Calls fn for each statistic of the library. NULL: it has none. Any thread. */
 	void (*statistics)(struct usher_lib *lib, hook_statistic_fn *fn, void *ctx);
 	/* Returns the nth value that names a file which the library runs or writes, or NULL, and in

@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 struct arena;
+struct control_requester;
 struct http_listener;
 struct http_request;
 struct log;
@@ -65,6 +66,11 @@ struct http_opts {
 			      none */
 	struct http_routes routes; /* of the program; looked up first */
 	struct http_routes page;   /* http_page_routes() */
+	/* Returns 0, or the status that refuses a request: 401 or 403. command: its name; NULL: the
+	 * request is for the path. Not called for open routes. ctx: of routes. NULL: none is
+	 * refused. */
+	unsigned (*authorize)(void *ctx, const struct control_requester *from, const char *command,
+			      const char *path);
 	struct log *log;
 	bool agent;		  /* for http_plays_agent() */
 	unsigned max_connections; /* 0: 64 */

@@ -132,6 +132,7 @@ void http_answer_command(struct http_request *r, struct control_plane *p)
 	struct control_pending *pending;
 	struct control_request q;
 	struct waiting *w;
+	unsigned status;
 
 	if (!is_json(http_header(r, "Content-Type"))) {
 		http_refuse(r, MHD_HTTP_BAD_REQUEST,
@@ -144,6 +145,14 @@ void http_answer_command(struct http_request *r, struct control_plane *p)
 	if (!w || !q.root || q.root->type != JSON_MAP ||
 	    (q.problems.n && !control_takes_problems(p, &q))) {
 		refuse_request(r, &q);
+		free(w);
+		return;
+	}
+	status = http_authorize(r, json_get_str(q.root, "command"));
+	if (status) {
+		http_refuse(r, status, status == MHD_HTTP_FORBIDDEN ? "Forbidden" : "Unauthorized");
+		config_problems_fini(&q.problems);
+		arena_fini(&q.arena);
 		free(w);
 		return;
 	}

@@ -42,9 +42,11 @@ struct http_conn {
 	int fd;
 	char address[HTTP_ADDRESS_LEN];
 	enum http_phase phase;
-	int64_t since_ns; /* of the phase */
-	bool served;	  /* it has had an answer */
-	bool ended;	  /* shut down: libmicrohttpd closes it */
+	int64_t since_ns;		/* of the phase */
+	bool served;			/* it has had an answer */
+	bool ended;			/* shut down: libmicrohttpd closes it */
+	bool named;			/* subject and issuer are known */
+	char subject[128], issuer[128]; /* common names of its verified certificate; "": none */
 };
 
 /* Causes for which a connection ends before its client ends it. */

@@ -173,6 +173,7 @@ static struct http_request *begin_request(struct http_listener *l, struct MHD_Co
 					     .uid = (uid_t)-1,
 					     .address = c->address};
 	buf_init(&r->in);
+	http_peer_names(r);
 	r->refused = check_head(r);
 	return r;
 }
@@ -222,14 +223,27 @@ static const char *text_of(unsigned status)
 	}
 }
 
+unsigned http_authorize(const struct http_request *r, const char *command)
+{
+	const struct http_opts *o = &r->conn->l->o;
+
+	return o->authorize && !r->route->open
+		       ? o->authorize(o->routes.ctx, &r->from, command, r->path)
+		       : 0;
+}
+
 static void dispatch_request(struct http_request *r)
 {
+	unsigned status;
+
 	r->dispatched = true;
 	r->conn->phase = HTTP_BUSY;
 	if (r->delay)
 		loop_timer_set(r->delay, DELAY_NS);
 	else if (r->refused)
 		http_refuse(r, r->refused, text_of(r->refused));
+	else if (strcmp(r->method, "POST") != 0 && (status = http_authorize(r, NULL)) != 0)
+		http_refuse(r, status, text_of(status));
 	else
 		r->route->fn(r->route_ctx, r);
 }

@@ -37,6 +37,10 @@ enum MHD_Result http_on_request(void *listener, struct MHD_Connection *mhd, cons
 void http_on_completed(void *listener, struct MHD_Connection *mhd, void **request,
 		       enum MHD_RequestTerminationCode code);
 
+/* Sets the names of the client's certificate in from. They are read once a connection. */
+void http_peer_names(struct http_request *r);
+/* Returns 0, or the status that refuses a command; NULL: the path. */
+unsigned http_authorize(const struct http_request *r, const char *command);
 /* Gives the request the response that it waits for. NULL: memory is out, and the connection ends.
  */
 void http_respond(struct http_request *r, struct MHD_Response *response, unsigned status);

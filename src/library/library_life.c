@@ -162,6 +162,21 @@ void library_unload(usher_lib *lib)
 	free(run);
 }
 
+enum hook_access library_check_request(usher_lib *lib, const struct hook_asked *asked)
+{
+	const struct running *run = usher_lib_get(lib);
+
+	return run->library->check_request ? run->library->check_request(run->record, asked)
+					   : HOOK_ACCESS_OK;
+}
+
+bool library_hides_command(usher_lib *lib, const struct hook_asked *asked)
+{
+	const struct running *run = usher_lib_get(lib);
+
+	return run->library->hides_command && run->library->hides_command(run->record, asked);
+}
+
 void library_statistics(usher_lib *lib, hook_statistic_fn *fn, void *ctx)
 {
 	const struct running *run = usher_lib_get(lib);

@@ -14,5 +14,7 @@ void library_check(const struct config *cfg, const struct config_hook_library *c
 int library_load(usher_lib *lib, const struct hook_registry_opts *o,
 		 const struct config_hook_library *conf, struct config_error *err) must_check;
 void library_unload(usher_lib *lib);
+enum hook_access library_check_request(usher_lib *lib, const struct hook_asked *asked);
+bool library_hides_command(usher_lib *lib, const struct hook_asked *asked);
 void library_statistics(usher_lib *lib, hook_statistic_fn *fn, void *ctx);
 const struct json *library_file(const struct config_hook_library *conf, unsigned nth, int *ret_dir);

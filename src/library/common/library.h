@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "config/expr.h"
 #include "hook/hook.h"
+#include "hook/hook_access.h"
 #include "hook/hook_cost.h"
 
 struct config_error;
@@ -82,6 +83,9 @@ struct library {
 	int (*start)(usher_lib *lib, void *record);
 	/* Calls fn for each statistic of the library. NULL: it has none. */
 	void (*statistics)(void *record, hook_statistic_fn *fn, void *ctx);
+	/* Decide about requests over HTTP (hook_access.h). NULL: all are accepted. */
+	enum hook_access (*check_request)(void *record, const struct hook_asked *asked);
+	bool (*hides_command)(void *record, const struct hook_asked *asked);
 	/* Frees the memory beside the arena. NULL: there is none. */
 	void (*stop)(void *record);
 };

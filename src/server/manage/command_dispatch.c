@@ -31,20 +31,30 @@ bool command_is_own(const char *name)
 struct list {
 	struct arena *arena;
 	struct json *names;
+	const struct control_requester *from;
+	struct hook_registry *filter; /* NULL: all commands are named */
 };
 
 static void add_name(void *ctx, const struct control_command *row)
 {
 	struct list *l = ctx;
+	struct hook_asked asked = {l->from, row->name, (int)row->access};
 
+	if (l->filter && hook_access_hides(l->filter, &asked))
+		return;
 	(void)json_add(l->arena, l->names, NULL, json_str(l->arena, row->name));
 }
 
 struct json *command_list(struct control_call *c)
 {
-	struct list l = {.arena = c->arena, .names = json_list(c->arena)};
+	struct list l = {.arena = c->arena, .names = json_list(c->arena), .from = c->from};
+	struct snapshot *s = server_snapshot(&daemon_of(c)->srv);
 
+	/* libraries decide about requests over HTTP alone */
+	if (s && c->from->address)
+		l.filter = s->hooks;
 	control_plane_each(daemon_of(c)->plane, add_name, &l);
+	snapshot_unref(s);
 	return command_ok(c, l.names, "%s", "");
 }
 

@@ -68,13 +68,19 @@ static void answer_agent(struct server_daemon *d, struct http_request *r, struct
 static void answer_command(void *daemon, struct http_request *r)
 {
 	struct server_daemon *d = daemon;
+	unsigned refused;
 	struct arena a;
 
 	arena_init(&a);
-	if (http_plays_agent(r) && asks_agent(r, &a))
-		answer_agent(d, r, &a);
-	else
+	if (http_plays_agent(r) && asks_agent(r, &a)) {
+		refused = page_authorize(d, http_requester(r), "config-get", http_path(r));
+		if (refused)
+			http_refuse(r, refused, refused == 403 ? "Forbidden" : "Unauthorized");
+		else
+			answer_agent(d, r, &a);
+	} else {
 		http_answer_command(r, d->plane);
+	}
 	arena_fini(&a);
 }
 
@@ -231,6 +237,7 @@ static int read_opts(struct server_daemon *d, struct reading *k, struct http_opt
 				.headers = headers,
 				.n_headers = s->n_headers,
 				.routes = {routes, ARRAY_LEN(routes), d},
+				.authorize = page_authorize,
 				.log = d->srv.log,
 				.agent = s->agent};
 	if ((s->n_users && !users) || (s->n_headers && !headers))

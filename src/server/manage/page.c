@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The data of the running server for the page: stages, counters, drops.
+ * The data of the running server for the page: stages, counters, drops; and the rights to pages and
+ * commands over HTTP.
  */
 #include "server/manage/page.h"
 
 #include "base/arena.h"
 #include "config/config.h"
 #include "config/json/json.h"
+#include "control/plane.h"
+#include "hook/hook_access.h"
 #include "http/page.h"
 #include "http/request.h"
 #include "http/web.h"
@@ -210,4 +213,64 @@ int page_new(struct server_daemon *d, struct http_page **ret)
 				   .tail = d->log_tail};
 
 	return http_page_new(d->loop, &o, ret);
+}
+
+/* --- Rights over HTTP ------------------------------------------------------------------------- */
+
+enum { UNAUTHORIZED = 401, FORBIDDEN = 403 };
+
+/* The commands of paths. "": everybody may read it, because it is equal in every server. */
+static const struct {
+	const char *path, *command;
+} paths[] = {
+	{"/", ""},
+	{"/app.js", ""},
+	{"/style.css", ""},
+	{"/icon.svg", ""},
+	{"/metrics", "metrics-get"},
+	{"/api/v1/leases", "lease4-get-all"},
+	{"/api/v1/about", "status-get"},
+	{"/api/v1/tick", "status-get"},
+	{"/api/v1/health", "status-get"},
+	{"/api/v1/drops", "statistic-get-all"},
+};
+
+/* Returns the command of a path. Pages without a row have parts of the configuration, or the log,
+ * which has addresses of clients. */
+static const char *command_of_path(const char *path)
+{
+	for (size_t i = 0; i < ARRAY_LEN(paths); i++)
+		if (strcmp(paths[i].path, path) == 0)
+			return paths[i].command;
+	return "config-get";
+}
+
+struct access_search {
+	const char *name;
+	int access;
+};
+
+static void match_row(void *search, const struct control_command *row)
+{
+	struct access_search *s = search;
+
+	if (strcmp(row->name, s->name) == 0)
+		s->access = (int)row->access;
+}
+
+unsigned page_authorize(void *daemon, const struct control_requester *from, const char *command,
+			const char *path)
+{
+	struct server_daemon *d = daemon;
+	struct access_search k = {.name = command ? command : command_of_path(path), .access = -1};
+	struct snapshot *s;
+	enum hook_access a;
+
+	if (!command && !k.name[0])
+		return 0;
+	control_plane_each(d->plane, match_row, &k);
+	s = server_snapshot(&d->srv);
+	a = hook_access_check(s ? s->hooks : NULL, &(struct hook_asked){from, k.name, k.access});
+	snapshot_unref(s);
+	return a == HOOK_ACCESS_OK ? 0 : a == HOOK_ACCESS_UNAUTHORIZED ? UNAUTHORIZED : FORBIDDEN;
 }

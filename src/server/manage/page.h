@@ -8,6 +8,7 @@
 #include "base/attr.h"
 
 struct arena;
+struct control_requester;
 struct http_page;
 struct http_request;
 struct json;
@@ -27,3 +28,10 @@ void page_health(void *daemon, struct http_request *r);
 
 /* Returns "file:line" of a value, or "" where a default stands. In the arena. */
 const char *page_place(struct arena *a, const struct json *v);
+/*
+ * Decides about a request over HTTP by the hook libraries, for http_opts.authorize: returns 0, 401
+ * or 403. command: its name; NULL: the request is for the page at path, which needs the right to
+ * the command with the contents of the page.
+ */
+unsigned page_authorize(void *daemon, const struct control_requester *from, const char *command,
+			const char *path);

@@ -14,12 +14,14 @@ const struct hook_builtin server_builtins[] = {
 	 .unload = lua_hook_unload,
 	 .memory = lua_hook_memory,
 	 .file = lua_hook_file},
-#define LIBRARY(symbol)                    \
-	{.name = "libdhcp_" #symbol ".so", \
-	 .check = library_check,           \
-	 .file = library_file,             \
-	 .load = library_load,             \
-	 .statistics = library_statistics, \
+#define LIBRARY(symbol)                          \
+	{.name = "libdhcp_" #symbol ".so",       \
+	 .check = library_check,                 \
+	 .file = library_file,                   \
+	 .load = library_load,                   \
+	 .statistics = library_statistics,       \
+	 .check_request = library_check_request, \
+	 .hides_command = library_hides_command, \
 	 .unload = library_unload},
 #include "library/common/libraries.def"
 #undef LIBRARY
