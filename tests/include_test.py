@@ -44,6 +44,8 @@ FOLDERS = (
      "base wire config control hook library/common"),
     ("library/ping", "ping_check: echo requests before an offer",
      "base wire packet runtime config lease hook library/common"),
+    ("library/rbac", "rbac: roles of requests over HTTP, access lists, the catalogue of commands",
+     "base config/json control library/common"),
     ("library/user_chk", "user_chk: the registry of users",
      "base wire config/json config hook library/common"),
     ("http", "HTTP and HTTPS in the event loop: listeners, users, bounds, event streams, the page, commands with Kea's envelope",
