@@ -43,7 +43,7 @@ def test_bash(d):
         assert set(options) <= set(bash(*program, "-")), program
     assert bash("lease4-get-a") == ["lease4-get-all"]
     assert bash("gate", "fl") == ["flows"]
-    assert bash("cl") == ["client"]
+    assert bash("cli") == ["client"]
     assert bash("-t", "5", "client", "sta") == ["state", "statistics"]
     assert sorted(bash("lease4-get", "")) == ["identifier-type=", "identifier=", "ip-address=", "subnet-id="]
     assert bash("lease4-get", "ip-address=192.0.2.1", "sub") == ["subnet-id="]
@@ -53,6 +53,9 @@ def test_bash(d):
     assert bash("leases-reclaim", "remove=f") == ["false"]
     assert bash("lease4-get", "ip-address=") == []
     assert bash("help", "stat-") == ["stat-lease4-get"]
+    assert bash("class-") == ["class-add", "class-del", "class-get", "class-list", "class-update"]
+    assert len(bash("reservation-")) == 9 and len(bash("network4-")) == 6
+    assert bash("subnet4-get", "") == ["id=", "subnet="]
     assert bash("client", "transition", "") == ["to="]
     assert bash("--url", "http://127.0.0.1:8000", "stat-") == ["stat-lease4-get"]
     assert bash("--url", "http://127.0.0.1:8000", "gate", "ale") == ["alerts"]

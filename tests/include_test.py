@@ -97,7 +97,7 @@ FOLDERS = (
 )
 MAY_USE = {folder: uses for folder, _, uses in FOLDERS}
 # the rows of the commands, of the drops and of the client's states, which usherctl has for its help and its views
-COMMAND_ROWS = ("server/manage/commands.def", "client/os/command.def", "gate/run/commands.def",
+COMMAND_ROWS = ("server/manage/commands.def", "server/edit/edit_commands.def", "client/os/command.def", "gate/run/commands.def",
                 "packet/drop.def", "client/core/drop.def", "gate/engine/drop.def", "client/core/fsm.def")
 # files that the build makes
 GENERATED = ("client/seccomp_filter.inc",)

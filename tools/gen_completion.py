@@ -10,12 +10,13 @@ import re
 import sys
 from pathlib import Path
 
-PROGRAMS = {"server": "src/server/manage/commands.def", "client": "src/client/os/command.def", "gate": "src/gate/run/commands.def"}
+PROGRAMS = {"server": (("src/server/manage/commands.def", "COMMAND"), ("src/server/edit/edit_commands.def", r"\w+_CMDS")),
+            "client": (("src/client/os/command.def", "COMMAND"),), "gate": (("src/gate/run/commands.def", "COMMAND"),)}
 STRING_OR_WORD = re.compile(r'"(?:[^"\\]|\\.)*"|[^,\s][^,"]*')
 
 
 def rows(root, path, macro):
-    """The argument lists of macro(...) in a .def file, strings unquoted."""
+    """The argument lists of macro(...), a pattern, in a .def file, strings unquoted."""
     text = re.sub(r"/\*.*?\*/", "", (root / path).read_text(encoding="utf-8"), flags=re.S)
     for m in re.finditer(rf"^{macro}\((.*)\)\s*$", text, flags=re.M):
         yield [re.sub(r"\\(.)", r"\1", a.strip().strip('"')) for a in STRING_OR_WORD.findall(m.group(1))]
@@ -42,7 +43,7 @@ class Option:
 def read(root):
     """({program: [Command]}, [Option])"""
     # name, four columns for the program, purpose, arguments
-    programs = {p: [Command(r[0], r[5], r[6]) for r in rows(root, path, "COMMAND")] for p, path in PROGRAMS.items()}
+    programs = {p: [Command(r[0], r[5], r[6]) for path, macro in files for r in rows(root, path, macro)] for p, files in PROGRAMS.items()}
     for program, name, purpose in rows(root, "src/ctl/local.def", "LOCAL"):
         programs[program.lower()].append(Command(name, purpose, ""))
     options = [Option(*r[1:]) for r in rows(root, "src/ctl/args.def", "OPTION")]

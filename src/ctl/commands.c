@@ -23,6 +23,11 @@ enum { ACCESS_READ = CTL_READS, ACCESS_WRITE = CTL_WRITES };
 	{name, what, arguments, (enum ctl_access)ACCESS_##access},
 static const struct row server_rows[] = {
 #include "server/manage/commands.def"
+/* there while hooks-libraries names their library */
+#define CLASS_CMDS  COMMAND
+#define HOST_CMDS   COMMAND
+#define SUBNET_CMDS COMMAND
+#include "server/edit/edit_commands.def"
 };
 
 static const struct row client_rows[] = {
