@@ -198,3 +198,97 @@ def test_KH_edit_ten_thousand_subnets(t):
     print("reservation-add: %.1f ms" % (sorted(times)[10] * 1000))
     assert sorted(times)[10] < slack(0.1), times
     assert s.command("subnet4-list")["text"] == "10020 IPv4 subnets found"
+
+
+# command, arguments, the end of Kea's id, in the order of the commands
+_MESSAGES = (
+    ("class-list", None, "CLASS_CMDS_CLASS_LIST_EMPTY"),
+    ("class-add", {"client-classes": [{"name": "gold"}]}, "CLASS_CMDS_CLASS_ADD"),
+    ("class-add", {"client-classes": [{"name": "gold"}]}, "CLASS_CMDS_CLASS_ADD_FAILED"),
+    ("class-update", {"client-classes": [{"name": "gold", "boot-file-name": "b"}]}, "CLASS_CMDS_CLASS_UPDATE"),
+    ("class-update", {"client-classes": [{"name": "tin"}]}, "CLASS_CMDS_CLASS_UPDATE_EMPTY"),
+    ("class-update", {}, "CLASS_CMDS_CLASS_UPDATE_FAILED"),
+    ("class-get", {"name": "gold"}, "CLASS_CMDS_CLASS_GET"),
+    ("class-get", {"name": "tin"}, "CLASS_CMDS_CLASS_GET_EMPTY"),
+    ("class-get", {"name": 1}, "CLASS_CMDS_CLASS_GET_FAILED"),
+    ("class-list", None, "CLASS_CMDS_CLASS_LIST"),
+    ("class-del", {"name": "gold"}, "CLASS_CMDS_CLASS_DEL"),
+    ("class-del", {"name": "gold"}, "CLASS_CMDS_CLASS_DEL_EMPTY"),
+    ("class-del", {"name": 1}, "CLASS_CMDS_CLASS_DEL_FAILED"),
+    ("reservation-add", _reservation(9), "HOST_CMDS_RESERV_ADD_SUCCESS"),
+    ("reservation-add", _reservation(9), "HOST_CMDS_RESERV_ADD_FAILED"),
+    ("reservation-update", _reservation(9, hostname="nine"), "HOST_CMDS_RESERV_UPDATE_SUCCESS"),
+    ("reservation-update", {}, "HOST_CMDS_RESERV_UPDATE_FAILED"),
+    ("reservation-get", {"subnet-id": 1, "ip-address": "10.77.0.9"}, "HOST_CMDS_RESERV_GET_SUCCESS"),
+    ("reservation-get", {"subnet-id": 1, "ip-address": "10.77.0.8"}, "HOST_CMDS_RESERV_GET_SUCCESS"),
+    ("reservation-get", {}, "HOST_CMDS_RESERV_GET_FAILED"),
+    ("reservation-get-all", {"subnet-id": 1}, "HOST_CMDS_RESERV_GET_ALL_SUCCESS"),
+    ("reservation-get-all", {}, "HOST_CMDS_RESERV_GET_ALL_FAILED"),
+    ("reservation-get-page", {"subnet-id": 1, "limit": 9}, "HOST_CMDS_RESERV_GET_PAGE_SUCCESS"),
+    ("reservation-get-page", {}, "HOST_CMDS_RESERV_GET_PAGE_FAILED"),
+    ("reservation-get-by-address", {"ip-address": "10.77.0.9"}, "HOST_CMDS_RESERV_GET_BY_ADDRESS_SUCCESS"),
+    ("reservation-get-by-address", {}, "HOST_CMDS_RESERV_GET_BY_ADDRESS_FAILED"),
+    ("reservation-get-by-hostname", {"hostname": "nine"}, "HOST_CMDS_RESERV_GET_BY_HOSTNAME_SUCCESS"),
+    ("reservation-get-by-hostname", {}, "HOST_CMDS_RESERV_GET_BY_HOSTNAME_FAILED"),
+    ("reservation-get-by-id", {"identifier-type": "hw-address", "identifier": "020000000009"}, "HOST_CMDS_RESERV_GET_BY_ID_SUCCESS"),
+    ("reservation-get-by-id", {}, "HOST_CMDS_RESERV_GET_BY_ID_FAILED"),
+    ("reservation-del", {"subnet-id": 1, "ip-address": "10.77.0.9"}, "HOST_CMDS_RESERV_DEL_SUCCESS"),
+    ("reservation-del", {}, "HOST_CMDS_RESERV_DEL_FAILED"),
+    ("network4-list", None, "SUBNET_CMDS_NETWORK_LIST_EMPTY"),
+    ("network4-add", {"shared-networks": [{"name": "net"}]}, "SUBNET_CMDS_NETWORK_ADD"),
+    ("network4-add", {"shared-networks": [{"name": "net"}]}, "SUBNET_CMDS_NETWORK4_ADD_FAILED"),
+    ("network4-get", {"name": "net"}, "SUBNET_CMDS_NETWORK_GET"),
+    ("network4-get", {"name": "nyet"}, "SUBNET_CMDS_NETWORK_GET_EMPTY"),
+    ("network4-get", {}, "SUBNET_CMDS_NETWORK4_GET_FAILED"),
+    ("network4-list", None, "SUBNET_CMDS_NETWORK_LIST"),
+    ("subnet4-add", {"subnet4": [{"id": 5, "subnet": "10.5.0.0/24"}]}, "SUBNET_CMDS_SUBNET_ADD"),
+    ("subnet4-add", {"subnet4": [{"id": 5, "subnet": "10.5.0.0/24"}]}, "SUBNET_CMDS_SUBNET4_ADD_FAILED"),
+    ("network4-subnet-add", {"name": "net", "id": 5}, "SUBNET_CMDS_NETWORK_SUBNET_ADD"),
+    ("network4-subnet-add", {}, "SUBNET_CMDS_NETWORK4_SUBNET_ADD_FAILED"),
+    ("network4-subnet-del", {"name": "net", "id": 5}, "SUBNET_CMDS_NETWORK_SUBNET_DEL"),
+    ("network4-subnet-del", {}, "SUBNET_CMDS_NETWORK4_SUBNET_DEL_FAILED"),
+    ("network4-del", {"name": "net"}, "SUBNET_CMDS_NETWORK_DEL"),
+    ("network4-del", {"name": "net"}, None),
+    ("network4-del", {}, "SUBNET_CMDS_NETWORK4_DEL_FAILED"),
+    ("subnet4-update", {"subnet4": [{"id": 5, "subnet": "10.5.0.0/24", "valid-lifetime": 900}]}, "SUBNET_CMDS_SUBNET_UPDATE"),
+    ("subnet4-update", {}, "SUBNET_CMDS_SUBNET4_UPDATE_FAILED"),
+    ("subnet4-delta-add", {"subnet4": [{"id": 5, "subnet": "10.5.0.0/24", "valid-lifetime": 800}]}, "SUBNET_CMDS_SUBNET_UPDATE"),
+    ("subnet4-delta-add", {}, "SUBNET_CMDS_SUBNET4_DELTA_ADD_FAILED"),
+    ("subnet4-delta-del", {"subnet4": [{"id": 5, "subnet": "10.5.0.0/24", "valid-lifetime": 800}]}, "SUBNET_CMDS_SUBNET_UPDATE"),
+    ("subnet4-delta-del", {}, "SUBNET_CMDS_SUBNET4_DELTA_DEL_FAILED"),
+    ("subnet4-get", {"id": 5}, "SUBNET_CMDS_SUBNET_GET"),
+    ("subnet4-get", {"id": 6}, "SUBNET_CMDS_SUBNET_GET_EMPTY"),
+    ("subnet4-get", {}, "SUBNET_CMDS_SUBNET4_GET_FAILED"),
+    ("subnet4-list", None, "SUBNET_CMDS_SUBNET_LIST"),
+    ("subnet4-del", {"id": 5}, "SUBNET_CMDS_SUBNET_DEL"),
+    ("subnet4-del", {"id": 5}, None),
+    ("subnet4-del", {}, "SUBNET_CMDS_SUBNET4_DEL_FAILED"),
+    ("subnet4-del", {"id": 1}, "SUBNET_CMDS_SUBNET_DEL"),
+    ("subnet4-list", None, "SUBNET_CMDS_SUBNET_LIST_EMPTY"),
+)
+
+
+@test(timeout=60, tags=("asan",))
+def test_edit_messages(t):
+    """Each end of each command has the message of Kea's library, with Kea's severity; reservations have one at their begin,
+    too; loading and unloading of the libraries have one."""
+    s = t.server(interfaces=(), **{"hooks-libraries": EDITS})
+    for command, arguments, _ in _MESSAGES:
+        s.command(command, arguments)
+    s.conf["hooks-libraries"] = []
+    s.write_conf()
+    assert s.command("config-reload")["result"] == 0
+    found = re.findall(r" ([A-Z]+) +\[kea-dhcp4\.((?:class|host|subnet)-cmds-hooks)/\d+\] (\w+) (.*)", s.log())
+    assert found[:3] == [("INFO", n + "-cmds-hooks", n.upper() + "_CMDS_INIT_OK", "the library is loaded") for n in ("class", "host", "subnet")]
+    assert [f[2] for f in found[-3:]] == [n + "_CMDS_DEINIT_OK" for n in ("CLASS", "HOST", "SUBNET")], found[-3:]
+    want = []
+    for command, arguments, end in _MESSAGES:
+        if command.startswith("reservation-"):
+            want.append((command, re.sub("_(SUCCESS|FAILED)$", "", end)))
+        if end:
+            want.append((command, end))
+    assert [(text.split(":")[0], name) for _, _, name, text in found[3:-3]] == want, found
+    for severity, logger, name, text in found:
+        error = name.endswith("_FAILED") and not name.startswith("CLASS_")
+        assert severity == ("ERROR" if error else "INFO") and name.startswith(logger.split("-")[0].upper()), (severity, logger, name, text)
+    assert any(text == 'class-add: Class \'gold\' added, arguments {"client-classes":[{"name":"gold"}]}' for *_, text in found), found[:6]

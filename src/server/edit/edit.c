@@ -96,6 +96,7 @@ static void begin_edit(struct edit *e, struct control_call *c)
 	e->c = c;
 	e->s = server_snapshot(&d->srv);
 	e->cfg = e->s->cfg;
+	edit_log_begin(e);
 }
 
 void edit_work(struct control_call *c, void (*plan)(struct edit *e))
@@ -112,21 +113,27 @@ void edit_work(struct control_call *c, void (*plan)(struct edit *e))
 		make_edit(e, plan);
 }
 
+/* Puts a planned edit into effect. */
+static void apply_edit(struct edit *e)
+{
+	if (daemon_apply_edit(e->c->program, e->reading.cfg, &e->reading.first) == 0) {
+		e->reading.cfg = NULL; /* it is in effect */
+		return;
+	}
+	if (e->undo)
+		e->undo(e);
+	edit_refuse(e, "%s", e->reading.first.text);
+}
+
 struct json *edit_finish(struct control_call *c)
 {
 	struct edit *e = c->result;
 
 	if (!e)
 		return control_answer(c->arena, CONTROL_ERROR, "out of memory");
-	if (e->ended)
-		return e->answer;
-	if (daemon_apply_edit(c->program, e->reading.cfg, &e->reading.first) == 0) {
-		e->reading.cfg = NULL; /* it is in effect */
-		return e->answer;
-	}
-	if (e->undo)
-		e->undo(e);
-	edit_refuse(e, "%s", e->reading.first.text);
+	if (!e->ended)
+		apply_edit(e);
+	edit_log_end(e);
 	return e->answer;
 }
 
@@ -136,6 +143,7 @@ struct json *edit_read(struct control_call *c, void (*answer)(struct edit *e))
 
 	begin_edit(&e, c);
 	answer(&e);
+	edit_log_end(&e);
 	free_edit(&e);
 	return e.answer;
 }

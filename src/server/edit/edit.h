@@ -38,6 +38,7 @@ struct edit {
 	/* Takes back effects of check, in the loop's thread: the configuration was refused after
 	 * it. NULL: it has none. */
 	void (*undo)(struct edit *e);
+	const char *shown; /* the begin of the arguments, for messages */
 	struct json *answer;
 	bool ended; /* without an effect: answer has the reason */
 };
@@ -48,6 +49,11 @@ void edit_work(struct control_call *c, void (*plan)(struct edit *e));
 struct json *edit_finish(struct control_call *c);
 /* Answers a command that changes nothing, in the loop's thread. */
 struct json *edit_read(struct control_call *c, void (*answer)(struct edit *e));
+
+/* Writes the message of a command that begins, and sets e->shown. */
+void edit_log_begin(struct edit *e);
+/* Writes the message of a command that has its answer. */
+void edit_log_end(const struct edit *e);
 
 /* Refuses with a text, result 1; the first end of an edit counts. */
 void edit_refuse(struct edit *e, const char *fmt, ...) printf_like(2, 3);

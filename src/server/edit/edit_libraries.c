@@ -25,8 +25,11 @@ static const struct control_command subnet_rows[] = {
 };
 
 const struct daemon_library edit_libraries[] = {
-	{KEA_CLASS_CMDS, class_rows, ARRAY_LEN(class_rows)},
-	{KEA_HOST_CMDS, host_rows, ARRAY_LEN(host_rows)},
-	{KEA_SUBNET_CMDS, subnet_rows, ARRAY_LEN(subnet_rows)},
+	{KEA_CLASS_CMDS, class_rows, ARRAY_LEN(class_rows), LOG_CLASS_CMDS_INIT_OK,
+	 LOG_CLASS_CMDS_DEINIT_OK},
+	{KEA_HOST_CMDS, host_rows, ARRAY_LEN(host_rows), LOG_HOST_CMDS_INIT_OK,
+	 LOG_HOST_CMDS_DEINIT_OK},
+	{KEA_SUBNET_CMDS, subnet_rows, ARRAY_LEN(subnet_rows), LOG_SUBNET_CMDS_INIT_OK,
+	 LOG_SUBNET_CMDS_DEINIT_OK},
 };
 const size_t edit_n_libraries = ARRAY_LEN(edit_libraries);

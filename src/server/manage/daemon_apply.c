@@ -119,10 +119,15 @@ static void switch_commands(struct server_daemon *d, unsigned old, unsigned now)
 		struct config_error w = {0};
 		int r = 0;
 
-		if (old & ~now & l->bit)
+		if (old & ~now & l->bit) {
 			control_plane_remove(d->plane, l->rows->owner);
-		if (now & ~old & l->bit)
+			log_msg(d->srv.log, l->unloaded, "the library is unloaded");
+		}
+		if (now & ~old & l->bit) {
 			r = control_plane_add(d->plane, l->rows, l->n);
+			if (r == 0)
+				log_msg(d->srv.log, l->loaded, "the library is loaded");
+		}
 		if (r == 0)
 			continue;
 		(void)config_error_set(&w, NULL, r, "the command %s and others are missing: %s",
