@@ -59,10 +59,17 @@ bool hook_point_parks(enum hook_point p);
  * A parked packet. refs counts the handles callouts took, plus one that the pipeline holds while
  * the callouts run; giving back the last one resumes the packet through resume().
  */
+struct usher_call;
+
 struct hook_parked {
 	_Atomic int refs;
 	_Atomic bool dropped;
 	_Atomic bool in_use;
+	/* Called in the worker before a packet that subnet4_select parked continues, with a call of
+	 * that point: for built-in libraries, which set it before they give the handle back. The
+	 * next step is read as that of a callout; it cannot park. NULL: nothing is to be done. */
+	void (*then)(struct usher_call *call, void *ctx);
+	void *then_ctx;
 	void (*resume)(struct hook_parked *p);
 };
 

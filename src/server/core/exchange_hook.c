@@ -210,6 +210,18 @@ static bool enter_lot(struct exchange *x, enum hook_lot lot)
 	return false;
 }
 
+enum usher_next_step exchange_hook_resumed(struct exchange *x)
+{
+	struct usher_call c;
+
+	fill_call(x, &c, HOOK_SUBNET4_SELECT);
+	c.status = USHER_CONTINUE;
+	x->parked.then(&c, x->parked.then_ctx);
+	x->parked.then = NULL;
+	apply_call(x, &c);
+	return c.status;
+}
+
 enum usher_next_step exchange_hook_parking(struct exchange *x, enum hook_point p, bool *ret_park)
 {
 	enum hook_lot lot = hook_point_lot(p);
@@ -225,6 +237,7 @@ enum usher_next_step exchange_hook_parking(struct exchange *x, enum hook_point p
 	x->parked.refs = 1;
 	x->parked.dropped = false;
 	x->parked.in_use = false;
+	x->parked.then = NULL;
 	x->lot = lot;
 	fill_call(x, &c, p);
 	c.parked = &x->parked;
@@ -257,5 +270,5 @@ enum usher_next_step exchange_hook_parking(struct exchange *x, enum hook_point p
 		x->drop = DROP_PARKED_DROPPED;
 		return USHER_DROP;
 	}
-	return c.status;
+	return x->parked.then ? exchange_hook_resumed(x) : c.status;
 }

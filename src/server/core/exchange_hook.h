@@ -15,3 +15,6 @@ enum usher_next_step exchange_hook(struct exchange *x, enum hook_point p, struct
 enum usher_next_step exchange_hook_parking(struct exchange *x, enum hook_point p, bool *ret_park);
 /* Returns the reason under which a packet is counted that a callout of this point drops. */
 enum drop exchange_hook_drop(enum hook_point p);
+/* Calls the function that a library left for an exchange which continues behind subnet4_select
+ * (hook_parked.then). Returns the next step. */
+enum usher_next_step exchange_hook_resumed(struct exchange *x);

@@ -119,6 +119,21 @@ static cold_fn void trace_row(struct exchange *x, const struct row *row, enum ve
 	trace_note(x, "%s: %s", stage_name((enum stage)(row - rows)), texts[v & 3]);
 }
 
+/* Continues behind subnet4_select with the subnet that a library found meanwhile. */
+static cold_fn enum verdict continue_with(struct exchange *x)
+{
+	enum usher_next_step step = exchange_hook_resumed(x);
+
+	if (step == USHER_DROP) {
+		count_walk(x, x->parked_at, VERDICT_DROP);
+		return exchange_drop(x,
+				     x->drop ? x->drop : exchange_hook_drop(HOOK_SUBNET4_SELECT));
+	}
+	if (step == USHER_SKIP)
+		x->subnet = NULL;
+	return VERDICT_CONTINUE;
+}
+
 enum verdict pipeline_run_to(struct exchange *x, enum stage end)
 {
 	enum verdict v = VERDICT_CONTINUE;
@@ -128,6 +143,8 @@ enum verdict pipeline_run_to(struct exchange *x, enum stage end)
 	if (x->parked.dropped)
 		return drop_ended(x);
 	exchange_leave_lot(x); /* the exchange may have resumed from a parking row */
+	if (unlikely(x->parked.then) && continue_with(x) == VERDICT_DROP)
+		return VERDICT_DROP;
 	while (v == VERDICT_CONTINUE && x->stage < end) {
 		row = &rows[x->stage++];
 		v = unlikely(hooked) ? row_run_hooked(x, row) : row->fn(x);
