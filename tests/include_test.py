@@ -44,6 +44,8 @@ FOLDERS = (
      "base wire config control hook library/common"),
     ("library/ping", "ping_check: echo requests before an offer",
      "base wire packet runtime config lease hook library/common"),
+    ("library/radius", "radius: clients by the answers of RADIUS servers, accounting of leases",
+     "base wire packet config/json config lease hook library/common library/host_cache"),
     ("library/rbac", "rbac: roles of requests over HTTP, access lists, the catalogue of commands",
      "base config/json control library/common"),
     ("library/user_chk", "user_chk: the registry of users",

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * The signatures of RADIUS against the example of RFC 2865 7.1 and against changes of each octet;
+ * the codec; dictionaries; sessions and their file.
+ */
+#include "unit/unit.h"
+
+#include "config/json/json.h"
+#include "library/radius/radius_dictionary.h"
+#include "library/radius/radius_session.h"
+#include "library/radius/radius_sign.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const uint8_t request[] = {0x01, 0x00, 0x00, 0x38, 0x0f, 0x40, 0x3f, 0x94, 0x73, 0x97,
+				  0x80, 0x57, 0xbd, 0x83, 0xd5, 0xcb, 0x98, 0xf4, 0x22, 0x7a,
+				  0x01, 0x06, 0x6e, 0x65, 0x6d, 0x6f, 0x02, 0x12, 0x0d, 0xbe,
+				  0x70, 0x8d, 0x93, 0xd4, 0x13, 0xce, 0x31, 0x96, 0xe4, 0x3f,
+				  0x78, 0x2a, 0x0a, 0xee, 0x04, 0x06, 0xc0, 0xa8, 0x01, 0x10,
+				  0x05, 0x06, 0x00, 0x00, 0x00, 0x03};
+static const uint8_t accept_msg[] = {0x02, 0x00, 0x00, 0x26, 0x86, 0xfe, 0x22, 0x0e, 0x76, 0x24,
+				     0xba, 0x2a, 0x10, 0x05, 0xf6, 0xbf, 0x9b, 0x55, 0xe0, 0xb2,
+				     0x06, 0x06, 0x00, 0x00, 0x00, 0x01, 0x0f, 0x06, 0x00, 0x00,
+				     0x00, 0x00, 0x0e, 0x06, 0xc0, 0xa8, 0x01, 0x03};
+
+static struct span secret_of_example(void)
+{
+	return span_str("xyzzy5461");
+}
+
+static bool verify(const uint8_t *p, size_t n, bool need_mac)
+{
+	struct radius_msg m;
+
+	return radius_read(span_of(p, n), &m) &&
+	       radius_verify(&m, span_of(request, sizeof(request)), secret_of_example(), need_mac);
+}
+
+static void test_example(void **state)
+{
+	uint8_t copy[sizeof(accept_msg)], out[64];
+	struct wr w = wr_init(out, sizeof(out));
+	struct radius_msg m;
+	struct span v;
+
+	(void)state;
+	assert_true(verify(accept_msg, sizeof(accept_msg), false));
+	assert_false(verify(accept_msg, sizeof(accept_msg), true));
+	for (size_t i = 0; i < sizeof(copy); i++) {
+		memcpy(copy, accept_msg, sizeof(copy));
+		copy[i] ^= 1;
+		assert_false(verify(copy, sizeof(copy), false));
+	}
+	radius_begin(&w, RADIUS_ACCESS_REQUEST, 0);
+	memcpy(out + RADIUS_AUTH_OFF, request + RADIUS_AUTH_OFF, RADIUS_AUTH_LEN);
+	radius_add(&w, RADIUS_USER_NAME, span_str("nemo"));
+	assert_true(radius_add_password(&w, span_str("arctangent"), secret_of_example()));
+	radius_add_be32(&w, RADIUS_NAS_IP_ADDRESS, 0xc0a80110);
+	radius_add_be32(&w, RADIUS_NAS_PORT, 3);
+	assert_true(radius_end(&w));
+	assert_int_equal(w.len, sizeof(request));
+	assert_memory_equal(out, request, sizeof(request));
+	assert_true(radius_read(span_of(out, w.len), &m));
+	assert_true(radius_find(&m, RADIUS_NAS_PORT, &v) && v.n == 4 && v.p[3] == 3);
+	assert_false(radius_find(&m, RADIUS_CLASS, &v));
+}
+
+static void test_limits(void **state)
+{
+	static uint8_t big[RADIUS_LEN_MAX + 100], long_value[256];
+	struct wr w = wr_init(big, sizeof(big));
+	struct radius_msg m;
+
+	(void)state;
+	radius_begin(&w, RADIUS_ACCOUNTING_REQUEST, 1);
+	radius_add(&w, 1, span_of(long_value, RADIUS_VALUE_MAX));
+	assert_true(radius_end(&w) && radius_read(span_of(big, w.len), &m));
+	radius_add(&w, 1, span_of(long_value, RADIUS_VALUE_MAX + 1));
+	assert_false(radius_end(&w));
+	w = wr_init(big, sizeof(big));
+	radius_begin(&w, RADIUS_ACCOUNTING_REQUEST, 1);
+	radius_add_vendor(&w, 9, 1, span_of(long_value, RADIUS_VENDOR_VALUE_MAX));
+	assert_true(radius_end(&w));
+	radius_add_vendor(&w, 9, 1, span_of(long_value, RADIUS_VENDOR_VALUE_MAX + 1));
+	assert_false(radius_end(&w));
+	w = wr_init(big, sizeof(big));
+	radius_begin(&w, RADIUS_ACCOUNTING_REQUEST, 1);
+	while (w.len <= RADIUS_LEN_MAX)
+		radius_add(&w, 1, span_of(long_value, 100));
+	assert_false(radius_end(&w));
+}
+
+/* --- dictionaries ----------------------------------------------------------------------------- */
+
+static int read_text(const char *text, struct arena *a, struct radius_dictionary *d,
+		     struct config_error *err)
+{
+	char path[] = "/tmp/usher-radius-XXXXXX";
+	int fd = mkstemp(path), r;
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+	(void)close(fd);
+	r = radius_dictionary_read(path, a, d, err);
+	(void)unlink(path);
+	return r;
+}
+
+static void refuse_text(const char *text, unsigned line)
+{
+	struct radius_dictionary d = {0};
+	struct config_error err = {0};
+	struct arena a;
+
+	arena_init(&a);
+	assert_true(read_text(text, &a, &d, &err) < 0);
+	assert_int_equal(err.pos.line, line);
+	arena_fini(&a);
+}
+
+static void test_dictionary(void **state)
+{
+	struct radius_dictionary d = {0};
+	struct config_error err = {0};
+	const struct radius_name *n;
+	struct arena a;
+
+	(void)state;
+	arena_init(&a);
+	assert_int_equal(radius_name_find(&d, 0, "Framed-Pool", 0)->type, RADIUS_FRAMED_POOL);
+	assert_null(radius_name_find(&d, 0, NULL, 0));
+	assert_null(radius_name_find(&d, 0, "Framed-Pool", 1));
+	assert_int_equal(radius_vendor_find(&d, "311"), 311);
+	assert_int_equal(radius_vendor_find(&d, "X"), 0);
+	assert_int_equal(read_text("# c\n\nATTRIBUTE Own 0x50\tinteger # more\nVALUE Own A 1\n"
+				   "VENDOR X 9\nBEGIN-VENDOR X\nATTRIBUTE X-A 1 ipaddr\n"
+				   "END-VENDOR X\nATTRIBUTE Big 300 string",
+				   &a, &d, &err),
+			 0);
+	n = radius_name_find(&d, 0, "Own", 0);
+	assert_true(n && n->type == 0x50 && n->kind == RADIUS_INTEGER);
+	assert_ptr_equal(radius_name_find(&d, 0, NULL, 0x50), n);
+	n = radius_name_find(&d, 9, "X-A", 0);
+	assert_true(n && n->kind == RADIUS_IPV4);
+	assert_null(radius_name_find(&d, 0, "X-A", 0));
+	assert_null(radius_name_find(&d, 0, "Big", 0));
+	assert_int_equal(radius_vendor_find(&d, "X"), 9);
+	arena_fini(&a);
+	refuse_text("\nATTRIBUTE A 1", 2);
+	refuse_text("ATTRIBUTE A x string", 1);
+	refuse_text("VENDOR A", 1);
+	refuse_text("\n\nBEGIN-VENDOR A", 3);
+	refuse_text("VENDOR A 1\nBEGIN-VENDOR A\n", 2);
+}
+
+/* --- sessions --------------------------------------------------------------------------------- */
+
+static void test_sessions(void **state)
+{
+	static const char lines[] = "address,seconds,milliseconds\n10.0.0.1,5,7\nx\n10.0.0.2,6,0\n"
+				    "10.0.0.2,0,0\n";
+	char path[] = "/tmp/usher-radius-XXXXXX", line[64];
+	int fd = mkstemp(path);
+	struct radius_sessions *s = NULL, *again = NULL;
+	bool known;
+	FILE *f;
+
+	(void)state;
+	assert_int_equal(write(fd, lines, strlen(lines)), (ssize_t)strlen(lines));
+	(void)close(fd);
+	assert_int_equal(radius_sessions_new(path, NULL, &s), 0);
+	assert_int_equal(radius_session(s, 0x0a000001, false, 99, &known), 5007);
+	assert_true(known);
+	assert_int_equal(radius_session(s, 0x0a000002, false, 8001, &known), 8001);
+	assert_false(known);
+	assert_int_equal(radius_session(s, 0x0a000001, true, 9002, &known), 9002);
+	radius_session_end(s, 0x0a000002);
+	radius_sessions_flush(s);
+	radius_sessions_unref(radius_sessions_ref(s));
+	radius_sessions_unref(s);
+	assert_int_equal(radius_sessions_new(path, NULL, &again), 0);
+	assert_int_equal(radius_session(again, 0x0a000001, false, 1, &known), 9002);
+	(void)radius_session(again, 0x0a000002, false, 1, &known);
+	assert_false(known);
+	radius_sessions_unref(again);
+	f = fopen(path, "re");
+	assert_non_null(f);
+	assert_non_null(fgets(line, sizeof(line), f));
+	assert_string_equal(line, "address,seconds,milliseconds\n");
+	assert_non_null(fgets(line, sizeof(line), f));
+	assert_string_equal(line, "10.0.0.1,9,2\n");
+	assert_null(fgets(line, sizeof(line), f));
+	(void)fclose(f);
+	(void)unlink(path);
+	assert_true(radius_sessions_new("/nonexistent/x", NULL, &s) < 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_example),
+		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_dictionary),
+		cmocka_unit_test(test_sessions),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
