@@ -12,7 +12,7 @@
 /* Walks the options, and compares their kinds; the walk ends behind the last one. */
 static void assert_kinds(struct span options, const char *kinds, size_t end)
 {
-	struct tcp_option_place o;
+	struct tcp_option_place o = {0};
 	size_t at = 0;
 
 	for (; *kinds; kinds++) {
@@ -63,7 +63,7 @@ static void test_malformed(void **state)
 static void test_data(void **state)
 {
 	static const uint8_t octets[] = {1, 2, 4, 5, 180};
-	struct tcp_option_place o;
+	struct tcp_option_place o = {0};
 	size_t at = 0;
 
 	(void)state;
