@@ -21,7 +21,7 @@
 
 enum { STRETCH = 64 }; /* durations that are copied in one hold of the lock */
 
-/* What a worker has of a duration in one generation. Written by that worker alone. */
+/* A worker's part of a duration in one generation. Written by that worker alone. */
 struct cell {
 	_Atomic uint32_t generation;
 	_Atomic uint64_t n;

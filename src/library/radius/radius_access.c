@@ -347,7 +347,7 @@ static unsigned note_pending(struct radius *r, struct radius_access *x)
 	return drop;
 }
 
-/* Uses what the cache knows of the client. *subnet may become another one. Returns whether the
+/* Uses the entry of the cache for the client. *subnet may become another one. Returns whether the
  * cache knows an answer. */
 static bool use_cached(struct usher_call *call, struct radius *r, struct span id,
 		       const struct config_subnet **subnet)

@@ -198,7 +198,7 @@ static enum radius_result result_of(const struct radius_request *r, const struct
 	}
 }
 
-/* Reads what came for a request. Returns whether it ended. */
+/* Reads the datagrams for a request. Returns whether it ended. */
 static bool read_response(struct radius_client *c, struct radius_request *r)
 {
 	const struct radius_service *s = r->service;

@@ -25,7 +25,7 @@ struct radius_vendor {
 	const struct radius_vendor *next;
 };
 
-/* What the file adds; zeros: nothing. */
+/* Attributes and vendors of the file; zeros: none. */
 struct radius_dictionary {
 	const struct radius_name *names;
 	const struct radius_vendor *vendors;

@@ -254,7 +254,7 @@ static void read_transport(const struct reading *r, const struct json *map)
 	r->to->accounting = *s;
 }
 
-/* Refuses what this library cannot do. */
+/* Refuses parameters that this library does not support. */
 static void refuse_others(const struct reading *r, const struct json *map)
 {
 	const struct json *tls = json_get(map, "tls");

@@ -29,5 +29,5 @@ const char *radius_sessions_path(const struct radius_sessions *s);
 int64_t radius_session(struct radius_sessions *s, uint32_t addr, bool begin, int64_t now_ms,
 		       bool *ret_known);
 void radius_session_end(struct radius_sessions *s, uint32_t addr);
-/* Writes what changed to the file. May wait for the disk. */
+/* Writes the changes to the file. May wait for the disk. */
 void radius_sessions_flush(struct radius_sessions *s);
