@@ -122,6 +122,7 @@ ROWS = [
     Row("with-flex_id", _with("flex_id", **{"identifier-expression": "hexstring(pkt4.mac, ':')"}), "-p dora"),
     Row("with-flex_option", _with("flex_option", options=[{"code": 67, "add": "ifelse(option[12].exists, option[12].text, 'none')"}]),
         "-p dora"),
+    Row("with-host_cache", _with("host_cache"), "-p dora"),
     Row("with-lease_query", _with("lease_query", requesters=["10.0.0.1"]), "-p dora"),
     Row("with-legal_log", _with("legal_log", path="@"), "-p dora"),
     Row("with-limits", _with("limits", {"user-context": {"limits": {
