@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "config/config.h"
 #include "config/json/json.h"
+#include "hook/hook_lib.h"
 #include "lease/lease.h"
 #include "script/state/script_opts.h"
 #include "server/lua/lua_hook.h"
@@ -134,12 +135,21 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 				 .clock = &clock_system};
 	struct script_error err;
 	static struct lua_hook h;
+	static struct hook_registry registry;
 	struct lua_state *st = &h.states[0];
+	struct usher_lib *lib = &registry.libs[0];
 
 	fuzz_api_begin(data, size);
 	memset(&h, 0, sizeof(h));
 	memset(&w, 0, sizeof(w));
+	memset(&registry, 0, sizeof(registry));
 	arena_init(&w.arena);
+	/* scripts compile expressions while they are loaded: here they may at any time */
+	arena_init(&lib->arena);
+	*lib = (struct usher_lib){.registry = &registry, .loading = true, .arena = lib->arena};
+	registry.cfg = &w.cfg;
+	registry.n_libs = 1;
+	h.lib = lib;
 	h.parked_end = &h.parked;
 	(void)pthread_mutex_init(&h.park_lock, NULL);
 	h.drop_on_error = fuzz_api_pick(2);
@@ -156,6 +166,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fuzz_check(fuzz_api_found() > FUNCTIONS_LEAST);
 	lua_state_close(st);
 	(void)pthread_mutex_destroy(&h.park_lock);
+	arena_fini(&lib->arena);
 	arena_fini(&w.arena);
 	return 0;
 }
