@@ -48,7 +48,7 @@ build() {
 	shift
 	# a tree that was set up before the tests' packages came has no tests: Meson looks for the packages again
 	{ if [ -e "$dir/build.ninja" ]; then meson configure "$dir" -Dtests=enabled; else
-		meson setup "$dir" -Dtests=enabled "$@"; fi && mapfile -t files < <(targets_of "$dir") &&
+		meson setup "$dir" -Dtests=enabled "$@"; fi && ninja -C "$dir" build.ninja && mapfile -t files < <(targets_of "$dir") &&
 		ninja -C "$dir" "${files[@]}"; } >"$dir.log" 2>&1
 }
 
