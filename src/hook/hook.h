@@ -80,14 +80,20 @@ struct hook_link {
 	uint32_t addr; /* of the server, in the subnet */
 };
 
-/* What libraries may do on the network, beside the answers to packets. */
+/* Use of the network by libraries, beside the answers to packets. */
 enum hook_network {
 	HOOK_NETWORK_FULL,
 	HOOK_NETWORK_SILENT, /* as if nobody answered; nothing is sent (scenarios) */
 	HOOK_NETWORK_NONE,   /* it is not used, and nothing waits for it (replay of a capture) */
-	HOOK_NETWORK_CHECK,  /* the configuration is only checked, perhaps beside a server that has
-				it in effect: no library takes an address or makes a file */
+	HOOK_NETWORK_CHECK,  /* the configuration is only checked: no library takes an address */
 };
+
+/* Returns whether libraries may write files and run programs. A check and a replay may not: they
+ * may run beside the server that has these files. */
+static inline bool hook_network_acts(enum hook_network n)
+{
+	return n == HOOK_NETWORK_FULL || n == HOOK_NETWORK_SILENT;
+}
 
 /* Data that a built-in library keeps with a configuration, from dhcp4_srv_configured on. fini is
  * called with the end of the configuration, before the library is unloaded. NULL: there is none. */

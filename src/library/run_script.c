@@ -23,7 +23,8 @@ struct run_script {
 	const struct json *sync;
 	struct script_children children;
 	usher_lib *lib;
-	bool loaded; /* it is in effect, and said so */
+	bool loaded;	  /* it is in effect, and said so */
+	bool no_programs; /* a check, or a replay */
 };
 
 static void parse_script(struct library_problems *p, const struct config *cfg,
@@ -154,6 +155,13 @@ static void adopt_children(void *record, void *before)
 	script_children_adopt(&s->children, &old->children);
 }
 
+static void attach_run_script(void *record, const struct hook_registry_opts *o)
+{
+	struct run_script *s = record;
+
+	s->no_programs = !hook_network_acts(o->network);
+}
+
 static int start_run_script(usher_lib *lib, void *record)
 {
 	static const struct child_limits limits = {.running = RUNNING_MAX,
@@ -171,7 +179,7 @@ static int start_run_script(usher_lib *lib, void *record)
 	int r = script_children_init(&s->children, lib, library_run_script.name, &limits);
 
 	s->lib = lib;
-	for (size_t i = 0; r == 0 && i < ARRAY_LEN(callouts); i++)
+	for (size_t i = 0; !s->no_programs && r == 0 && i < ARRAY_LEN(callouts); i++)
 		r = usher_register(lib, callouts[i].point, callouts[i].fn, record);
 	if (r < 0)
 		script_children_fini(&s->children);
@@ -193,6 +201,7 @@ static const struct library_file files[] = {{"name", CONFIG_DIR_SCRIPTS}, {NULL,
 const struct library library_run_script = {.name = "libdhcp_run_script.so",
 					   .size = sizeof(struct run_script),
 					   .parse = parse_script,
+					   .attach = attach_run_script,
 					   .files = files,
 					   .adopt = adopt_children,
 					   .start = start_run_script,

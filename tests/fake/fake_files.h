@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "base/file_ops.h"
+#include "base/file/file_ops.h"
 #include "base/rng.h"
 
 #include <stdbool.h>

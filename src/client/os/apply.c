@@ -3,7 +3,7 @@
  * half does not read it. */
 #include "client/os/apply.h"
 
-#include "base/file_ops.h"
+#include "base/file/file_ops.h"
 #include "client/os/sock.h"
 
 #include <errno.h>

@@ -10,7 +10,7 @@
 #include "gate/guard/bindings.h"
 #include "gate/guard/rate.h"
 
-#include "base/file_ops.h"
+#include "base/file/file_ops.h"
 #include "capture/frames.h"
 #include "gate/engine/gate_packet.h"
 

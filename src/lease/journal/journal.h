@@ -6,7 +6,7 @@
 #pragma once
 
 #include "base/clock.h"
-#include "base/file_ops.h"
+#include "base/file/file_ops.h"
 #include "lease/lease_store.h"
 
 struct lease_db;

@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "base/file/file_text.h"
 #include "base/log.h"
 #include "config/config.h"
 #include "control/command.h"
@@ -39,19 +40,13 @@ static const char *find_path(struct control_call *call, const char **ret_why)
 		return NULL;
 	while (n > 1 && dir[n - 1] == '/')
 		n--;
-	name = v->s;
-	if (strncmp(name, dir, n) == 0 && name[n] == '/')
-		name += n + 1;
 	*ret_why = arena_printf(call->arena,
 				"parameter is invalid: invalid path specified: '%s', supported "
 				"path is '%.*s'",
 				v->s, (int)n, dir);
-	if (!name[0] || name[0] == '.' || strchr(name, '/'))
-		return NULL;
-	for (const char *p = name; *p; p++)
-		if ((unsigned char)*p < 0x20 || *p == 0x7f)
-			return NULL;
-	return arena_printf(call->arena, "%.*s/%s", (int)n, dir, name);
+	dir = arena_printf(call->arena, "%.*s/", (int)n, dir);
+	name = dir ? file_name_in(dir, n + 1, v->s) : NULL;
+	return name ? arena_printf(call->arena, "%s%s", dir, name) : NULL;
 }
 
 /* --- cache-write ------------------------------------------------------------------------------ */
@@ -67,40 +62,6 @@ static bool is_replaceable(const char *path)
 	if (fd < 0)
 		return errno == ENOENT;
 	return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && read(fd, &c, 1) >= 0 && c == '[';
-}
-
-static int write_all(int fd, const char *p, size_t n)
-{
-	while (n) {
-		ssize_t k = write(fd, p, n);
-
-		if (k < 0 && errno != EINTR)
-			return -errno;
-		p += k > 0 ? k : 0;
-		n -= k > 0 ? (size_t)k : 0;
-	}
-	return fsync(fd) < 0 ? -errno : 0;
-}
-
-/* Writes a file beside the target, then renames it. */
-static int replace_file(const char *path, const struct buf *text)
-{
-	char tmp[4096];
-	auto_close int fd = -1;
-	int r;
-
-	if ((size_t)snprintf(tmp, sizeof(tmp), "%s.new", path) >= sizeof(tmp))
-		return -ENAMETOOLONG;
-	(void)unlink(tmp);
-	fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0640);
-	if (fd < 0)
-		return -errno;
-	r = write_all(fd, text->p, text->len);
-	if (r == 0 && rename(tmp, path) < 0)
-		r = -errno;
-	if (r < 0)
-		(void)unlink(tmp);
-	return r;
 }
 
 /* Writes the entries as a list, a line each. */
@@ -143,7 +104,7 @@ static struct json *write_entries(struct control_call *call)
 	r = list ? print_entries(list, n, &text) : -ENOMEM;
 	host_cache_list_free(list, n);
 	if (r == 0)
-		r = replace_file(path, &text);
+		r = file_replace(path, span_of(text.p, text.len), 0640);
 	buf_fini(&text);
 	if (r < 0)
 		return host_cache_fail(call, LOG_HOST_CACHE_COMMAND_WRITE_FAILED,
@@ -182,26 +143,6 @@ static void free_loaded(void *loaded)
 		host_cache_list_free(l->list, l->n);
 }
 
-static int read_whole(const char *path, struct buf *out)
-{
-	auto_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	char part[8192];
-	struct stat st;
-	ssize_t n;
-
-	if (fd < 0)
-		return -errno;
-	if (fstat(fd, &st) < 0)
-		return -errno;
-	if (!S_ISREG(st.st_mode))
-		return -EINVAL;
-	while ((n = read(fd, part, sizeof(part))) > 0 && out->len < FILE_MAX)
-		buf_add(out, part, (size_t)n);
-	if (n < 0)
-		return -errno;
-	return n > 0 ? -EFBIG : out->failed ? -ENOMEM : 0;
-}
-
 /* Makes the entries of a text, or sets the reason why not. */
 static int make_entries(const struct host_cache *c, struct span text, struct loaded *l,
 			struct config_error *err)
@@ -234,7 +175,7 @@ static void load_file(struct control_call *call, struct loaded *l)
 	int r;
 
 	buf_init(&text);
-	r = read_whole(l->path, &text);
+	r = file_read_text(l->path, FILE_MAX, &text);
 	if (r < 0)
 		l->refusal = host_cache_fail(call, LOG_HOST_CACHE_COMMAND_LOAD_FAILED,
 					     "'%s' cannot be read: %s", l->path, usher_strerror(r));

@@ -214,7 +214,7 @@ static int begin_records(usher_call *call, void *record)
 	struct legal_log *l = record;
 	struct log *log = hook_lib_log(l->lib);
 
-	if (call->edit || l->check_only)
+	if (call->edit)
 		return 0;
 	l->loaded = true;
 	if (l->target.syslog)
@@ -239,7 +239,7 @@ static void attach_log(void *record, const struct hook_registry_opts *o)
 {
 	struct legal_log *l = record;
 
-	l->check_only = o->network == HOOK_NETWORK_CHECK;
+	l->no_files = !hook_network_acts(o->network);
 }
 
 static int start_legal_log(usher_lib *lib, void *record)
@@ -263,7 +263,7 @@ static int start_legal_log(usher_lib *lib, void *record)
 		l->writer = legal_writer_new(&l->target, hook_lib_log(lib));
 	if (!l->writer)
 		return -ENOMEM;
-	for (size_t i = 0; r == 0 && i < ARRAY_LEN(callouts); i++)
+	for (size_t i = 0; !l->no_files && r == 0 && i < ARRAY_LEN(callouts); i++)
 		r = usher_register(lib, callouts[i].point, callouts[i].fn, record);
 	if (r < 0)
 		(void)legal_writer_unref(l->writer, lib, &scripts);

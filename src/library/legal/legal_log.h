@@ -16,8 +16,8 @@ struct legal_log {
 	struct legal_writer *writer;
 	usher_lib *lib;
 	const struct clock_src *clock;
-	bool loaded; /* it is in effect */
-	bool check_only;
+	bool loaded;   /* it is in effect */
+	bool no_files; /* a check, or a replay */
 };
 
 /* Reads the parameters; struct library.parse. */

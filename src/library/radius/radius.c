@@ -5,6 +5,7 @@
 #include "library/radius/radius.h"
 #include "library/common/library.h"
 
+#include "base/buf.h"
 #include "base/error.h"
 #include "hook/hook_lib.h"
 
@@ -24,11 +25,29 @@ static void write_sessions(void *sessions)
 	radius_sessions_flush(sessions);
 }
 
+/* Sets the reason why the library does not start. why: of the file of sessions; NULL: e is it. */
+static void refuse_start(struct config_error *ret, const struct config_error *why, int e)
+{
+	struct buf b;
+
+	buf_init(&b);
+	if (why) {
+		buf_str(&b, "session-history: ");
+		config_error_text(why, &b);
+	} else {
+		buf_str(&b, usher_strerror(e));
+	}
+	(void)config_error_set(ret, NULL, -USHER_E_HOOK, "hook library %s: %s", library_radius.name,
+			       b.failed ? "out of memory" : b.p);
+	buf_fini(&b);
+}
+
 /* Called at dhcp4_srv_configured. */
 static int begin_radius(struct usher_call *call, void *radius)
 {
 	const struct host_source *source = hook_hosts(call->lib->registry);
 	struct radius *r = radius;
+	struct config_error why = {0};
 	int e = 0;
 
 	if (!source) {
@@ -43,15 +62,15 @@ static int begin_radius(struct usher_call *call, void *radius)
 	}
 	r->cache = source->ctx;
 	if (!r->sessions)
-		e = radius_sessions_new(r->params.session_history, r->log, &r->sessions);
+		e = radius_sessions_new(hook_network_acts(r->network) ? r->params.session_history
+								      : NULL,
+					r->log, &r->sessions, &why);
 	if (e == 0 && !r->client && r->network != HOOK_NETWORK_NONE &&
 	    (r->params.access.n_servers || r->params.accounting.n_servers))
 		e = radius_client_new(r->log, r->network == HOOK_NETWORK_SILENT, write_sessions,
 				      r->sessions, &r->client);
 	if (e < 0 && call->refusal)
-		(void)config_error_set(call->refusal, NULL, -USHER_E_HOOK, "hook library %s: %s%s",
-				       library_radius.name,
-				       r->sessions ? "" : "session-history: ", usher_strerror(e));
+		refuse_start(call->refusal, r->sessions ? NULL : &why, e);
 	if (e < 0)
 		call->status = USHER_DROP;
 	return 0;

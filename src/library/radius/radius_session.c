@@ -9,9 +9,12 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "base/file/file_text.h"
 #include "base/hash.h"
 #include "base/ip.h"
 #include "base/log.h"
+#include "config/config.h"
+#include "library/common/library_thread.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,11 +23,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-enum { BUCKETS = 4096, LINES_MAX = 1 << 20, MS = 1000 };
+enum { BUCKETS = 4096, LINES_MAX = 1 << 20, MS = 1000, SECONDS_MAX = INT32_MAX };
 
-static const char header[] = "address,seconds,milliseconds\n";
+static const char header[] = "address,seconds,milliseconds";
 
 struct session {
 	struct session *next;
@@ -77,16 +81,19 @@ static bool set_session(struct radius_sessions *s, uint32_t addr, int64_t at_ms)
 	return true;
 }
 
-static void add_line(struct radius_sessions *s, uint32_t addr, int64_t at_ms)
+static void write_line(struct buf *out, uint32_t addr, int64_t at_ms)
 {
 	char ip[IP_TEXT_LEN];
 
-	if (s->fd < 0)
-		return;
-	if (s->lines.len < LINES_MAX)
-		buf_printf(&s->lines, "%s,%lld,%lld\n", ip_text(addr, ip), (long long)(at_ms / MS),
-			   (long long)(at_ms % MS));
-	else
+	buf_printf(out, "%s,%lld,%lld\n", ip_text(addr, ip), (long long)(at_ms / MS),
+		   (long long)(at_ms % MS));
+}
+
+static void add_line(struct radius_sessions *s, uint32_t addr, int64_t at_ms)
+{
+	if (s->path && s->lines.len < LINES_MAX)
+		write_line(&s->lines, addr, at_ms);
+	else if (s->path)
 		s->lost = true;
 }
 
@@ -155,72 +162,128 @@ void radius_sessions_flush(struct radius_sessions *s)
 	buf_fini(&lines);
 }
 
-/* Reads a line of the file. Returns false if it is malformed. */
-static bool parse_session(struct radius_sessions *s, const char *line)
+/* Sets the reason of a failure of the whole file. Returns r. */
+static int fail_file(const struct radius_sessions *s, int r, struct config_error *err)
+{
+	return config_error_set(err, NULL, r, "%s: %s", s->path,
+				r == -EINVAL ? "it is no regular file" : usher_strerror(r));
+}
+
+/* Reads a number of decimal digits up to max and the octet behind it. Returns NULL: it is none. */
+static const char *read_digits(const char *p, char end, long long max, long long *ret)
+{
+	*ret = 0;
+	if (*p < '0' || *p > '9')
+		return NULL;
+	for (; *p >= '0' && *p <= '9' && *ret <= max; p++)
+		*ret = 10 * *ret + (*p - '0');
+	return *ret <= max && *p == end ? p + 1 : NULL;
+}
+
+/* Reads a line behind the first one. 0; -EINVAL: it is malformed. */
+static int read_session(struct radius_sessions *s, const char *line)
 {
 	const char *comma = strchr(line, ',');
 	long long seconds, ms;
 	uint32_t addr;
 
-	if (strcmp(line, "address,seconds,milliseconds") == 0)
-		return true;
-	return comma && ip_parse(line, (size_t)(comma - line), &addr) == 0 &&
-	       sscanf(comma, ",%15lld,%4lld", &seconds, &ms) == 2 && seconds >= 0 && ms >= 0 &&
-	       set_session(s, addr, seconds * MS + ms);
+	if (!comma || ip_parse(line, (size_t)(comma - line), &addr) != 0)
+		return -EINVAL;
+	comma = read_digits(comma + 1, ',', SECONDS_MAX, &seconds);
+	if (!comma || !read_digits(comma, '\0', MS - 1, &ms))
+		return -EINVAL;
+	return set_session(s, addr, seconds * MS + ms) ? 0 : -ENOMEM;
 }
 
-static int read_file(struct radius_sessions *s)
+/* Reads all lines. *ret_n: their number. A line that is malformed is refused with its place. */
+static int read_rows(struct radius_sessions *s, FILE *f, unsigned *ret_n, struct config_error *err)
 {
-	char line[128];
-	FILE *f = fopen(s->path, "re");
-	unsigned bad = 0, n = 0;
+	auto_free char *line = NULL;
+	size_t cap = 0;
+	ssize_t n;
 
-	if (!f)
-		return errno == ENOENT ? 0 : -errno;
-	while (fgets(line, sizeof(line), f)) {
-		line[strcspn(line, "\r\n")] = '\0';
-		bad += line[0] && !parse_session(s, line);
-		n++;
+	errno = 0;
+	for (*ret_n = 0; (n = getline(&line, &cap, f)) > 0; ++*ret_n) {
+		struct json_pos at = {.file = s->path, .line = *ret_n + 1, .col = 1};
+		bool whole = line[n - 1] == '\n';
+		int r = -EINVAL;
+
+		line[n - whole] = '\0';
+		if (*ret_n == 0)
+			r = whole && strcmp(line, header) == 0 ? 0 : -EINVAL;
+		else if (!whole)
+			break;
+		else if (strlen(line) + 1 == (size_t)n)
+			r = read_session(s, line);
+		if (r < 0)
+			return config_error_set(err, &at, r == -ENOMEM ? r : -USHER_E_HOOK,
+						r == -ENOMEM ? "out of memory"
+						: *ret_n == 0
+							? "this is no file of sessions, which "
+							  "begins with address,seconds,"
+							  "milliseconds"
+							: "an address, seconds and "
+							  "milliseconds are expected");
 	}
-	(void)fclose(f);
-	log_msg(s->log, LOG_RADIUS_SESSION_HISTORY_LOADED, "%u lines of %s, %u malformed", n,
-		s->path, bad);
-	return 0;
+	return ferror(f) ? fail_file(s, errno ? -errno : -EIO, err) : 0;
 }
 
-/* Writes the file anew, with the sessions that are open, and keeps it open to append. */
-static int renew_file(struct radius_sessions *s)
+static int read_file(struct radius_sessions *s, struct config_error *err)
 {
-	char tmp[4096];
+	int fd = open(s->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	struct stat st;
+	unsigned n;
+	FILE *f;
 	int r;
 
-	if ((size_t)snprintf(tmp, sizeof(tmp), "%s.new", s->path) >= sizeof(tmp))
-		return -ENAMETOOLONG;
-	(void)unlink(tmp);
-	s->fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0640);
-	if (s->fd < 0)
-		return -errno;
-	buf_str(&s->lines, header);
-	for (size_t i = 0; i < BUCKETS; i++)
-		for (const struct session *e = s->buckets[i]; e; e = e->next)
-			add_line(s, e->addr, e->at_ms);
-	r = write_lines(s->fd, &s->lines);
-	buf_fini(&s->lines);
-	buf_init(&s->lines);
-	if (r == 0 && rename(tmp, s->path) < 0)
-		r = -errno;
-	if (r < 0)
-		(void)unlink(tmp);
+	if (fd < 0 && errno == ENOENT)
+		return 0;
+	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
+		r = fd < 0 ? -errno : -EINVAL;
+		if (fd >= 0)
+			(void)close(fd);
+		return fail_file(s, r, err);
+	}
+	f = fdopen(fd, "r");
+	if (!f) {
+		(void)close(fd);
+		return fail_file(s, -ENOMEM, err);
+	}
+	r = read_rows(s, f, &n, err);
+	(void)fclose(f);
+	if (r == 0)
+		log_msg(s->log, LOG_RADIUS_SESSION_HISTORY_LOADED, "%u lines of %s", n, s->path);
 	return r;
 }
 
-int radius_sessions_new(const char *path, struct log *log, struct radius_sessions **ret)
+/* Writes the file anew, with the sessions that are open, and keeps it open to append. */
+static int renew_file(struct radius_sessions *s, struct config_error *err)
+{
+	struct buf text;
+	int r;
+
+	buf_init(&text);
+	buf_printf(&text, "%s\n", header);
+	for (size_t i = 0; i < BUCKETS; i++)
+		for (const struct session *e = s->buckets[i]; e; e = e->next)
+			write_line(&text, e->addr, e->at_ms);
+	r = text.failed ? -ENOMEM : file_replace(s->path, span_of(text.p, text.len), 0640);
+	buf_fini(&text);
+	if (r == 0)
+		s->fd = library_open_append(s->path, O_NOFOLLOW, 0640);
+	if (r == 0 && s->fd < 0)
+		r = s->fd;
+	return r == 0 ? 0 : fail_file(s, r, err);
+}
+
+int radius_sessions_new(const char *path, struct log *log, struct radius_sessions **ret,
+			struct config_error *err)
 {
 	struct radius_sessions *s = calloc(1, sizeof(*s));
 	int r = 0;
 
 	if (!s)
-		return -ENOMEM;
+		return config_error_set(err, NULL, -ENOMEM, "out of memory");
 	s->refs = 1;
 	s->fd = -1;
 	s->log = log;
@@ -229,9 +292,10 @@ int radius_sessions_new(const char *path, struct log *log, struct radius_session
 	(void)pthread_mutex_init(&s->writing, NULL);
 	if (path) {
 		s->path = strdup(path);
-		r = s->path ? read_file(s) : -ENOMEM;
+		r = s->path ? read_file(s, err)
+			    : config_error_set(err, NULL, -ENOMEM, "out of memory");
 		if (r == 0)
-			r = renew_file(s);
+			r = renew_file(s, err);
 	}
 	if (r < 0)
 		radius_sessions_unref(s);

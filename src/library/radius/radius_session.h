@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct config_error;
 struct log;
 
 /* Milliseconds of wall time from here on: 7 March 2018, 11:00 UTC, as in Kea. */
@@ -17,9 +18,13 @@ struct log;
 
 struct radius_sessions;
 
-/* Makes the sessions of a file, which need not exist; NULL: they are in memory only. 0 or a
- * negative error: the file cannot be read or written. */
-int radius_sessions_new(const char *path, struct log *log, struct radius_sessions **ret) must_check;
+/*
+ * Makes the sessions of a file, which need not exist; NULL: they are in memory only. 0, or negative
+ * with a reason in err: the file cannot be read or written, or is another one. Such a file stays as
+ * it is; of a last line without its end, which a killed process has left, the rest is removed.
+ */
+int radius_sessions_new(const char *path, struct log *log, struct radius_sessions **ret,
+			struct config_error *err) must_check;
 struct radius_sessions *radius_sessions_ref(struct radius_sessions *s);
 void radius_sessions_unref(struct radius_sessions *s); /* accepts NULL */
 /* Returns the path; NULL: none. */

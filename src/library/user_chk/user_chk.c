@@ -30,6 +30,7 @@ struct user_chk {
 	const char *registry, *outcome;
 	struct user_keeper *keeper;
 	usher_lib *lib;
+	bool no_files; /* a check, or a replay: no outcomes, and the registry is not read again */
 };
 
 /* The client of a packet, in its memory. */
@@ -201,12 +202,13 @@ static int set_properties(usher_msg *response, const struct user *user)
 static int finish_answer(usher_call *call, void *record)
 {
 	const struct packet_user *c = usher_packet_get(call);
+	struct user_chk *u = record;
 	int r, e;
 
 	if (usher_status(call) != USHER_CONTINUE || !c || !call->response ||
 	    usher_msg_type(call->response) == DHCP4_NAK)
 		return 0;
-	r = put_outcome(record, call, c->registered);
+	r = u->no_files ? 0 : put_outcome(u, call, c->registered);
 	e = set_properties(call->response, &c->user);
 	return e < 0 ? e : r;
 }
@@ -219,7 +221,7 @@ static int begin_keeping(usher_call *call, void *record)
 	struct user_chk *u = record;
 
 	(void)call;
-	return user_keeper_start(u->keeper);
+	return u->no_files ? 0 : user_keeper_start(u->keeper);
 }
 
 /* Makes the keeper with the users of the registry. Returns 0 or a negative error. */
@@ -240,6 +242,13 @@ static int make_keeper(struct user_chk *u)
 		u->registry);
 	u->keeper = user_keeper_new(u->registry, u->outcome, users, &mark, log);
 	return u->keeper ? 0 : -ENOMEM;
+}
+
+static void attach_user_chk(void *record, const struct hook_registry_opts *o)
+{
+	struct user_chk *u = record;
+
+	u->no_files = !hook_network_acts(o->network);
 }
 
 static int start_user_chk(usher_lib *lib, void *record)
@@ -282,6 +291,7 @@ static const struct library_file files[] = {{"registry", CONFIG_DIR_DATA},
 const struct library library_user_chk = {.name = "libdhcp_user_chk.so",
 					 .size = sizeof(struct user_chk),
 					 .parse = parse_user_chk,
+					 .attach = attach_user_chk,
 					 .files = files,
 					 .start = start_user_chk,
 					 .stop = stop_user_chk};

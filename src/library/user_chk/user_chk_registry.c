@@ -9,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "base/file/file_text.h"
 #include "config/json/json.h"
 #include "wire/dhcp4.h"
 
@@ -215,32 +216,17 @@ static bool read_lines(struct reading *r, struct span text)
 	return sort_users(r);
 }
 
-/* Checks and reads an open file, at most its size at the begin. Returns 0 or -errno. */
+/* Checks and reads an open file. Returns 0 or -errno. */
 static int read_registry(int fd, struct file_mark *ret_mark, struct buf *out)
 {
-	char part[8192];
 	struct stat st;
-	ssize_t n = 1;
 
 	if (fstat(fd, &st) < 0)
 		return -errno;
 	*ret_mark = (struct file_mark){st.st_dev, st.st_ino, st.st_size, st.st_mtim};
-	if (!S_ISREG(st.st_mode))
-		return -EINVAL;
-	if (st.st_uid != 0 && st.st_uid != geteuid())
+	if (S_ISREG(st.st_mode) && st.st_uid != 0 && st.st_uid != geteuid())
 		return -EPERM;
-	if (st.st_size > USER_REGISTRY_MAX)
-		return -EFBIG;
-	while (n > 0 && out->len <= USER_REGISTRY_MAX) {
-		n = read(fd, part, sizeof(part));
-		if (n < 0 && errno == EINTR)
-			n = 1;
-		else if (n > 0)
-			buf_add(out, part, (size_t)n);
-	}
-	if (n < 0)
-		return -errno;
-	return out->failed ? -ENOMEM : out->len > USER_REGISTRY_MAX ? -EFBIG : 0;
+	return file_read_open(fd, USER_REGISTRY_MAX, out);
 }
 
 static int load_text(const char *path, struct file_mark *ret_mark, struct buf *out)

@@ -11,7 +11,7 @@
  */
 #pragma once
 
-#include "base/file_ops.h"
+#include "base/file/file_ops.h"
 #include "config/json/json.h"
 
 struct host_file;

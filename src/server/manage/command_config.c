@@ -6,6 +6,7 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "base/file/file_text.h"
 #include "base/log.h"
 #include "base/sha256.h"
 #include "config/config.h"
@@ -280,34 +281,6 @@ struct json *command_config_reload(struct control_call *c)
 
 /* --- config-write ----------------------------------------------------------------------------- */
 
-/* Writes a file beside the target, then renames it: a crash leaves either the old file or the
- * new one. */
-static int write_file(const char *path, const struct buf *text)
-{
-	char tmp[4096];
-	struct stat st;
-	auto_close int fd = -1;
-
-	if ((size_t)snprintf(tmp, sizeof(tmp), "%s.new", path) >= sizeof(tmp))
-		return -ENAMETOOLONG;
-	(void)unlink(tmp);
-	fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0640);
-	if (fd < 0)
-		return -errno;
-	/* the owner and mode of the existing file */
-	if (stat(path, &st) == 0 &&
-	    (fchmod(fd, st.st_mode & 07777) < 0 || fchown(fd, st.st_uid, st.st_gid) < 0))
-		errno = 0;
-	if (write(fd, text->p, text->len) != (ssize_t)text->len || fsync(fd) < 0 ||
-	    rename(tmp, path) < 0) {
-		int e = errno ? -errno : -EIO;
-
-		(void)unlink(tmp);
-		return e;
-	}
-	return 0;
-}
-
 /* Returns the path to write to, or NULL. Accepts names in the directory of the configuration
  * file only, no paths (the class of CVE-2025-32802). */
 static const char *write_target(struct control_call *c, const char *name)
@@ -318,14 +291,8 @@ static const char *write_target(struct control_call *c, const char *name)
 
 	if (!name)
 		return conf;
-	if (strncmp(name, conf, dir) == 0)
-		name += dir;
-	if (!name[0] || name[0] == '.' || strchr(name, '/'))
-		return NULL;
-	for (const char *p = name; *p; p++)
-		if ((unsigned char)*p < 0x20 || *p == 0x7f)
-			return NULL;
-	return arena_printf(c->arena, "%.*s%s", (int)dir, conf, name);
+	name = file_name_in(conf, dir, name);
+	return name ? arena_printf(c->arena, "%.*s%s", (int)dir, conf, name) : NULL;
 }
 
 /* Returns whether a configuration may be written to the path: it is free, or holds a
@@ -377,7 +344,7 @@ static struct json *write_config(struct control_call *c)
 	json_write(command_running_config(c, s), true, &b);
 	buf_char(&b, '\n');
 	snapshot_unref(s);
-	r = b.failed ? -ENOMEM : write_file(path, &b);
+	r = b.failed ? -ENOMEM : file_replace(path, span_of(b.p, b.len), 0640);
 	if (r < 0) {
 		buf_fini(&b);
 		return command_fail(c, "%s cannot be written: %s", path, usher_strerror(r));

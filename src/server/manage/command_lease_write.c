@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "base/file/file_text.h"
 #include "config/config.h"
 #include "lease/lease_csv.h"
 #include "lease/lease_db.h"
@@ -46,14 +47,10 @@ static const char *lease_target(struct control_call *c, const char *name)
 	size_t dir = file ? dir_length(file) : 0;
 	const char *path = NULL;
 
-	if (dir && strncmp(name, file, dir) == 0)
-		name += dir;
-	if (dir && name[0] && name[0] != '.' && !strchr(name, '/'))
+	name = dir ? file_name_in(file, dir, name) : NULL;
+	if (name)
 		path = arena_printf(c->arena, "%.*s%s", (int)dir, file, name);
 	snapshot_unref(s);
-	for (const char *p = name; *p; p++)
-		if ((unsigned char)*p < 0x20 || *p == 0x7f)
-			return NULL;
 	return path;
 }
 

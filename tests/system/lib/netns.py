@@ -158,6 +158,14 @@ class Lab:
     def path(self, *parts):
         return os.path.join(self.dir, *parts)
 
+    def script(self, name, body):
+        """A shell script in the temporary directory; its path."""
+        path = self.path(name)
+        with open(path, "w", encoding="utf-8") as f:
+            f.write("#!/bin/sh\n" + body)
+        os.chmod(path, 0o755)
+        return path
+
     def veth(self, a, if_a, b, if_b):
         """A cable between two namespaces, both ends up, transmit offload off."""
         sh("ip", "link", "add", if_a, "netns", a.name, "type", "veth", "peer", "name", if_b, "netns", b.name)
@@ -222,3 +230,16 @@ def wait_for(what, cond, timeout=10.0, step=0.02):
         if time.monotonic() > end:
             raise AssertionError("waited %.1f s for %s" % (timeout, what))
         time.sleep(step)
+
+
+def fill_disk(directory):
+    """A file that takes all space that is left on the disk of the directory; its path."""
+    path = os.path.join(directory, "hog")
+    with open(path, "wb", buffering=0) as f:
+        for size in (1 << 16, 1 << 12, 1):
+            try:
+                while True:
+                    f.write(bytes(size))
+            except OSError:
+                pass
+    return path

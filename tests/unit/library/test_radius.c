@@ -7,6 +7,10 @@
 
 #include "config/json/json.h"
 #include "library/radius/radius_dictionary.h"
+#include "base/buf.h"
+#include "base/error.h"
+#include "base/file/file_text.h"
+#include "config/config.h"
 #include "library/radius/radius_session.h"
 #include "library/radius/radius_sign.h"
 
@@ -160,18 +164,19 @@ static void test_dictionary(void **state)
 
 static void test_sessions(void **state)
 {
-	static const char lines[] = "address,seconds,milliseconds\n10.0.0.1,5,7\nx\n10.0.0.2,6,0\n"
-				    "10.0.0.2,0,0\n";
+	static const char lines[] = "address,seconds,milliseconds\n10.0.0.1,5,7\n10.0.0.2,6,0\n"
+				    "10.0.0.2,0,0\n10.0.0.9,12";
 	char path[] = "/tmp/usher-radius-XXXXXX", line[64];
 	int fd = mkstemp(path);
 	struct radius_sessions *s = NULL, *again = NULL;
+	struct config_error err = {0};
 	bool known;
 	FILE *f;
 
 	(void)state;
 	assert_int_equal(write(fd, lines, strlen(lines)), (ssize_t)strlen(lines));
 	(void)close(fd);
-	assert_int_equal(radius_sessions_new(path, NULL, &s), 0);
+	assert_int_equal(radius_sessions_new(path, NULL, &s, &err), 0);
 	assert_int_equal(radius_session(s, 0x0a000001, false, 99, &known), 5007);
 	assert_true(known);
 	assert_int_equal(radius_session(s, 0x0a000002, false, 8001, &known), 8001);
@@ -181,7 +186,7 @@ static void test_sessions(void **state)
 	radius_sessions_flush(s);
 	radius_sessions_unref(radius_sessions_ref(s));
 	radius_sessions_unref(s);
-	assert_int_equal(radius_sessions_new(path, NULL, &again), 0);
+	assert_int_equal(radius_sessions_new(path, NULL, &again, &err), 0);
 	assert_int_equal(radius_session(again, 0x0a000001, false, 1, &known), 9002);
 	(void)radius_session(again, 0x0a000002, false, 1, &known);
 	assert_false(known);
@@ -195,16 +200,56 @@ static void test_sessions(void **state)
 	assert_null(fgets(line, sizeof(line), f));
 	(void)fclose(f);
 	(void)unlink(path);
-	assert_true(radius_sessions_new("/nonexistent/x", NULL, &s) < 0);
+	assert_true(radius_sessions_new("/nonexistent/x", NULL, &s, &err) < 0);
+	assert_string_equal(err.text, "/nonexistent/x: No such file or directory");
+}
+
+/* A file that is another one, or damaged, is refused with its place and stays as it is. */
+static void test_foreign_sessions(void **state)
+{
+	static const struct {
+		const char *text;
+		unsigned line;
+	} files[] = {
+		{"address,hwaddr,client_id\n10.0.0.1,02:00:00:00:00:01,01\n", 1},
+		{"address,seconds,milliseconds", 1},
+		{"address,seconds,milliseconds\n10.0.0.1,5,7\nx\n10.0.0.2,6,0\n", 3},
+		{"address,seconds,milliseconds\n10.0.0.1,5,7,8\n", 2},
+		{"address,seconds,milliseconds\n10.0.0.1,5,1000\n", 2},
+		{"address,seconds,milliseconds\n10.0.0.1,-5,0\n", 2},
+		{"address,seconds,milliseconds\n10.0.0.1,99999999999999999999,0\n", 2},
+		{"address,seconds,milliseconds\n\n", 2},
+		{"[]\n", 1},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+		char path[] = "/tmp/usher-radius-XXXXXX";
+		size_t n = strlen(files[i].text);
+		struct radius_sessions *s = NULL;
+		struct config_error err = {0};
+		int fd = mkstemp(path);
+		struct buf b;
+
+		assert_int_equal(write(fd, files[i].text, n), (ssize_t)n);
+		(void)close(fd);
+		assert_int_equal(radius_sessions_new(path, NULL, &s, &err), -USHER_E_HOOK);
+		assert_int_equal(err.pos.line, files[i].line);
+		assert_string_equal(err.file, path);
+		buf_init(&b);
+		assert_int_equal(file_read_text(path, 1000, &b), 0);
+		assert_string_equal(b.p, files[i].text);
+		buf_fini(&b);
+		(void)unlink(path);
+	}
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_example),
-		cmocka_unit_test(test_limits),
-		cmocka_unit_test(test_dictionary),
-		cmocka_unit_test(test_sessions),
+		cmocka_unit_test(test_example),		 cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_dictionary),	 cmocka_unit_test(test_sessions),
+		cmocka_unit_test(test_foreign_sessions),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,7 +2,7 @@
 /*
  * The kernel's file calls behind struct file_ops.
  */
-#include "base/file_ops.h"
+#include "base/file/file_ops.h"
 
 #include "base/cleanup.h"
 
