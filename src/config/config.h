@@ -147,6 +147,17 @@ enum config_host_id {
 	HOST_ID_N
 };
 
+/* Keys of identifiers. */
+extern const char *const config_host_id_names[HOST_ID_N];
+/* Returns the type with this key; HOST_ID_N: there is none. */
+enum config_host_id config_host_id_find(const char *name);
+/* Reads an identifier: text in single quotes, or hexadecimal digits. It may be empty. false: it is
+ * neither, or memory is out. */
+bool config_host_id_parse(struct arena *a, const char *text, struct span *ret);
+/* Returns an identifier as Kea's answers have it, with colons for hw-address and duid. NULL: memory
+ * is out. */
+char *config_host_id_text(struct arena *a, enum config_host_id type, struct span id);
+
 struct config_host {
 	uint32_t subnet_id; /* 0: global */
 	uint32_t host_id;   /* ascending in the table: from 1, and on with edits */

@@ -6,18 +6,69 @@
  */
 #include "config/config_load.h"
 
+#include "base/buf.h"
 #include "base/error.h"
 #include "base/ip.h"
 
-static const struct {
-	const char *key;
-	size_t max;
-} id_kinds[] = {
-	[HOST_ID_HW_ADDRESS] = {"hw-address", 20},
-	[HOST_ID_DUID] = {"duid", 130},
-	[HOST_ID_CIRCUIT_ID] = {"circuit-id", HOST_ID_MAX},
-	[HOST_ID_CLIENT_ID] = {"client-id", HOST_ID_MAX},
-	[HOST_ID_FLEX_ID] = {"flex-id", HOST_ID_MAX},
+#include <string.h>
+
+/* --- Identifiers as texts ---------------------------------------------------------------------- */
+
+const char *const config_host_id_names[HOST_ID_N] = {
+	[HOST_ID_HW_ADDRESS] = "hw-address", [HOST_ID_DUID] = "duid",
+	[HOST_ID_CIRCUIT_ID] = "circuit-id", [HOST_ID_CLIENT_ID] = "client-id",
+	[HOST_ID_FLEX_ID] = "flex-id",
+};
+
+enum config_host_id config_host_id_find(const char *name)
+{
+	unsigned i = 0;
+
+	while (i < HOST_ID_N && strcmp(config_host_id_names[i], name) != 0)
+		i++;
+	return (enum config_host_id)i;
+}
+
+bool config_host_id_parse(struct arena *a, const char *text, struct span *ret)
+{
+	size_t n = strlen(text);
+	uint8_t *octets;
+	int len;
+
+	if (n >= 2 && text[0] == '\'' && text[n - 1] == '\'') {
+		*ret = span_of(text + 1, n - 2);
+		return true;
+	}
+	octets = arena_alloc(a, n / 2 + 1);
+	len = octets ? hex_parse(text, n, octets, n / 2 + 1) : -1;
+	*ret = span_of(octets, len > 0 ? (size_t)len : 0);
+	return len >= 0;
+}
+
+char *config_host_id_text(struct arena *a, enum config_host_id type, struct span id)
+{
+	bool colons = type == HOST_ID_HW_ADDRESS || type == HOST_ID_DUID;
+	struct buf b;
+	char *text;
+
+	buf_init(&b);
+	if (colons)
+		buf_hex(&b, id, ':');
+	else
+		for (size_t i = 0; i < id.n; i++)
+			buf_printf(&b, "%02X", id.p[i]);
+	text = b.failed ? NULL : arena_strdup(a, b.p ? b.p : "");
+	buf_fini(&b);
+	return text;
+}
+
+/* --- Reading ---------------------------------------------------------------------------------- */
+
+/* The most octets of each identifier. */
+static const size_t id_max[HOST_ID_N] = {
+	[HOST_ID_HW_ADDRESS] = 20,	    [HOST_ID_DUID] = 130,
+	[HOST_ID_CIRCUIT_ID] = HOST_ID_MAX, [HOST_ID_CLIENT_ID] = HOST_ID_MAX,
+	[HOST_ID_FLEX_ID] = HOST_ID_MAX,
 };
 
 /* Parses an identifier: hexadecimal digits, or text in single quotes. */
@@ -40,9 +91,9 @@ static int parse_id(struct load *l, const struct json *v, enum config_host_id ty
 		if (n >= 0 && !ret->p)
 			return load_no_memory(l);
 	}
-	if (!ret->n || ret->n > id_kinds[type].max)
-		return load_fail(l, v, "'%s' needs 1 to %zu octets", id_kinds[type].key,
-				 id_kinds[type].max);
+	if (!ret->n || ret->n > id_max[type])
+		return load_fail(l, v, "'%s' needs 1 to %zu octets", config_host_id_names[type],
+				 id_max[type]);
 	return 0;
 }
 
@@ -50,8 +101,8 @@ static int find_id(struct load *l, const struct json *node, struct config_host *
 {
 	const struct json *found = NULL;
 
-	for (size_t i = 0; i < ARRAY_LEN(id_kinds); i++) {
-		const struct json *v = json_get(node, id_kinds[i].key);
+	for (size_t i = 0; i < HOST_ID_N; i++) {
+		const struct json *v = json_get(node, config_host_id_names[i]);
 
 		if (!v)
 			continue;
@@ -76,7 +127,7 @@ static int note_id(struct load *l, const struct config_host *h, uint32_t index)
 	uint32_t old;
 	int r = config_map_put(&l->host_ids, l->a,
 			       load_host_key(h->subnet_id, h->id_type, h->id, key), index, &old);
-	const char *name = id_kinds[h->id_type].key;
+	const char *name = config_host_id_names[h->id_type];
 
 	if (r < 0)
 		return load_no_memory(l);

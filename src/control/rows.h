@@ -22,19 +22,15 @@ enum { NEEDS_NOTHING = 0 };
 #define CONTROL_WORK_MANAGEMENT(function) NULL
 #define CONTROL_WORK_BACKGROUND(function) function##_work
 
-#define CONTROL_ROW(...) CONTROL_ROW_OF(NULL, __VA_ARGS__)
-
-/* A row of an owner (control_command.owner). */
-#define CONTROL_ROW_OF(owner_, name_, function, access_, needs_, thread, purpose, arguments) \
-	{                                                                                    \
-		.name = (name_),                                                             \
-		.fn = (function),                                                            \
-		.work = CONTROL_WORK_##thread(function),                                     \
-		.args = (arguments),                                                         \
-		.help = (purpose),                                                           \
-		.access = CONTROL_##access_,                                                 \
-		.needs = NEEDS_##needs_,                                                     \
-		.owner = (owner_),                                                           \
+#define CONTROL_ROW(name_, function, access_, needs_, thread, purpose, arguments) \
+	{                                                                         \
+		.name = (name_),                                                  \
+		.fn = (function),                                                 \
+		.work = CONTROL_WORK_##thread(function),                          \
+		.args = (arguments),                                              \
+		.help = (purpose),                                                \
+		.access = CONTROL_##access_,                                      \
+		.needs = NEEDS_##needs_,                                          \
 	},
 
 #define CONTROL_DECLARE_MANAGEMENT(function)

@@ -65,22 +65,41 @@ bool json_get_bool(const struct json *map, const char *key, bool *ret)
 	return true;
 }
 
-void json_remove(struct json *map, const char *key)
+void json_unlink(struct json *parent, const struct json *member)
 {
 	struct json *prev = NULL;
 
-	for (struct json *m = map ? map->first : NULL; m; prev = m, m = m->next) {
-		if (strcmp(m->key, key) != 0)
+	for (struct json *m = parent->first; m; prev = m, m = m->next) {
+		if (m != member)
 			continue;
 		if (prev)
 			prev->next = m->next;
 		else
-			map->first = m->next;
-		if (map->last == m)
-			map->last = prev;
-		map->count--;
+			parent->first = m->next;
+		if (parent->last == m)
+			parent->last = prev;
+		parent->count--;
 		return;
 	}
+}
+
+void json_remove(struct json *map, const char *key)
+{
+	const struct json *m = json_get(map, key);
+
+	if (m)
+		json_unlink(map, m);
+}
+
+struct json *json_copy_without(struct arena *a, const struct json *map, const char *key)
+{
+	struct json *to = json_map(a);
+
+	for (const struct json *v = map && map->type == JSON_MAP ? map->first : NULL; v;
+	     v = v->next)
+		if (strcmp(v->key, key) != 0)
+			(void)json_add(a, to, v->key, json_copy(a, v));
+	return to;
 }
 
 struct json *json_set(struct arena *a, struct json *map, const char *key, struct json *v)

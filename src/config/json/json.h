@@ -104,9 +104,13 @@ struct json *json_add(struct arena *a, struct json *to, const char *key, struct 
 void json_append(struct json *to, struct json *v);
 /* Removes a member of a map, which may lack it. */
 void json_remove(struct json *map, const char *key);
+/* Removes a member of a map or a list. */
+void json_unlink(struct json *parent, const struct json *member);
 /* Replaces or adds a member of a map, as its last one. Returns v. */
 struct json *json_set(struct arena *a, struct json *map, const char *key, struct json *v);
 struct json *json_copy(struct arena *a, const struct json *v);
+/* Returns a copy of a map without one member; an empty map if it is no map. NULL: memory is out. */
+struct json *json_copy_without(struct arena *a, const struct json *map, const char *key);
 
 /* Writes the text of a tree: compact, or indented by two spaces a level. Escapes control
  * characters, keeps UTF-8. */

@@ -68,25 +68,13 @@ const struct json *relay_info_find(const struct json *context)
 	return json_get(json_get(context, "ISC"), "relay-agent-info");
 }
 
-/* Copies the members of a map except the one with this key. */
-static struct json *copy_without(struct arena *a, const struct json *from, const char *key)
-{
-	struct json *to = json_map(a);
-
-	for (const struct json *v = from && from->type == JSON_MAP ? from->first : NULL; v;
-	     v = v->next)
-		if (strcmp(v->key, key) != 0)
-			(void)json_add(a, to, v->key, json_copy(a, v));
-	return to;
-}
-
 /* Returns a context with another information; info NULL: without any, and without the maps that
  * are empty then. */
 static struct json *replace_info(struct arena *a, const struct json *context,
 				 const struct json *info)
 {
-	struct json *isc = copy_without(a, json_get(context, "ISC"), "relay-agent-info");
-	struct json *m = copy_without(a, context, "ISC");
+	struct json *isc = json_copy_without(a, json_get(context, "ISC"), "relay-agent-info");
+	struct json *m = json_copy_without(a, context, "ISC");
 
 	if (info)
 		(void)json_add(a, isc, "relay-agent-info", json_copy(a, info));

@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/ip.h"
+#include "config/config.h"
 #include "hook/hook.h"
 
 #include <inttypes.h>
@@ -66,7 +67,7 @@ static void log_find(const struct host_cache *c, enum log_id id, uint32_t subnet
 	buf_init(&b);
 	buf_hex(&b, octets, 0);
 	log_msg(c->log, id, "subnet id %u, identifier %s=%s%s", subnet_id,
-		host_cache_id_names[type], b.failed || !b.p ? "" : b.p,
+		config_host_id_names[type], b.failed || !b.p ? "" : b.p,
 		id == LOG_HOST_CACHE_GET_ONE_SUBNET_ID_IDENTIFIER_HOST ? ": found" : "");
 	buf_fini(&b);
 }
@@ -147,16 +148,14 @@ static void follow_delete(struct host_cache *c, const struct usher_call *call)
 	struct cached_host *h = NULL;
 	int64_t subnet_id = 0;
 	uint32_t ip;
+	enum config_host_id id_type = type ? config_host_id_find(type) : HOST_ID_N;
 	struct span id;
-	unsigned i = 0;
 
 	(void)json_get_int(args, "subnet-id", &subnet_id);
-	while (type && i < HOST_ID_N && strcmp(host_cache_id_names[i], type) != 0)
-		i++;
 	if (addr && ip_parse(addr, strlen(addr), &ip) == 0)
 		h = host_cache_find_addr(c, (uint32_t)subnet_id, ip);
-	else if (type && text && i < HOST_ID_N && host_cache_parse_id(call->arena, text, &id))
-		h = host_cache_find(c, (uint32_t)subnet_id, (enum config_host_id)i, id);
+	else if (text && id_type < HOST_ID_N && config_host_id_parse(call->arena, text, &id))
+		h = host_cache_find(c, (uint32_t)subnet_id, id_type, id);
 	if (h)
 		(void)host_cache_remove(c, h);
 	cached_host_unref(h);

@@ -55,10 +55,6 @@ struct cached_host *cached_host_ref(struct cached_host *h);
 void cached_host_unref(struct cached_host *h); /* accepts NULL */
 /* Returns the entry as Kea shows it. NULL: out of memory. */
 struct json *cached_host_show(struct arena *a, const struct cached_host *h) must_check;
-/* Names of the identifiers: "hw-address" … */
-extern const char *const host_cache_id_names[HOST_ID_N];
-/* Reads the text of an identifier: hexadecimal digits, or text in single quotes. False: neither. */
-bool host_cache_parse_id(struct arena *a, const char *text, struct span *ret);
 
 /* --- The cache -------------------------------------------------------------------------------- */
 

@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/ip.h"
+#include "config/config.h"
 #include "control/command.h"
 #include "hook/hook.h"
 
@@ -144,18 +145,17 @@ static bool printf_like(2, 3) refuse_selector(struct selector *s, const char *fm
 /* Reads a member that is an identifier. Returns whether it is one, or is refused. */
 static bool take_identifier(struct selector *s, const struct json *v)
 {
-	for (size_t i = 0; i < HOST_ID_N; i++) {
-		if (strcmp(v->key, host_cache_id_names[i]) != 0)
-			continue;
-		s->n_ids++;
-		s->type = (enum config_host_id)i;
-		if (v->type == JSON_STRING)
-			s->id_text = v->s;
-		else
-			(void)refuse_selector(s, "invalid (not a string) parameter '%s'", v->key);
-		return true;
-	}
-	return false;
+	enum config_host_id type = config_host_id_find(v->key);
+
+	if (type == HOST_ID_N)
+		return false;
+	s->n_ids++;
+	s->type = type;
+	if (v->type == JSON_STRING)
+		s->id_text = v->s;
+	else
+		(void)refuse_selector(s, "invalid (not a string) parameter '%s'", v->key);
+	return true;
 }
 
 static bool take_place(struct selector *s, const struct json *v)
@@ -185,7 +185,7 @@ static bool decode_identifier(struct arena *a, struct selector *s)
 {
 	if (!s->id_text[0])
 		return refuse_selector(s, "invalid (empty) identifier");
-	if (!host_cache_parse_id(a, s->id_text, &s->id))
+	if (!config_host_id_parse(a, s->id_text, &s->id) || !s->id.n)
 		return refuse_selector(s, "invalid identifier '%.64s'", s->id_text);
 	return true;
 }

@@ -9,16 +9,11 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/ip.h"
+#include "config/config.h"
 #include "config/edit/config_host.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-const char *const host_cache_id_names[HOST_ID_N] = {
-	[HOST_ID_HW_ADDRESS] = "hw-address", [HOST_ID_DUID] = "duid",
-	[HOST_ID_CIRCUIT_ID] = "circuit-id", [HOST_ID_CLIENT_ID] = "client-id",
-	[HOST_ID_FLEX_ID] = "flex-id",
-};
 
 /* The parts of an entry while it is read. */
 struct parts {
@@ -127,11 +122,7 @@ static int check_identifier(const struct parts *p, const struct json *entry)
 	const char *found = NULL;
 
 	for (const struct json *v = entry->first; v; v = v->next) {
-		size_t i = 0;
-
-		while (i < HOST_ID_N && strcmp(host_cache_id_names[i], v->key) != 0)
-			i++;
-		if (i == HOST_ID_N)
+		if (config_host_id_find(v->key) == HOST_ID_N)
 			continue;
 		if (found)
 			return config_error_set(p->err, &v->key_pos, -USHER_E_CONFIG,
@@ -304,39 +295,6 @@ void cached_host_unref(struct cached_host *h)
 
 /* --- Showing ---------------------------------------------------------------------------------- */
 
-bool host_cache_parse_id(struct arena *a, const char *text, struct span *ret)
-{
-	size_t n = strlen(text);
-	uint8_t *octets;
-	int len;
-
-	if (n >= 2 && text[0] == '\'' && text[n - 1] == '\'') {
-		*ret = span_of(text + 1, n - 2);
-		return true;
-	}
-	octets = arena_alloc(a, n / 2 + 1);
-	len = octets ? hex_parse(text, n, octets, n / 2 + 1) : -1;
-	*ret = span_of(octets, len > 0 ? (size_t)len : 0);
-	return len > 0;
-}
-
-static const char *id_text(struct arena *a, const struct config_host *h)
-{
-	bool colons = h->id_type == HOST_ID_HW_ADDRESS || h->id_type == HOST_ID_DUID;
-	const char *text;
-	struct buf b;
-
-	buf_init(&b);
-	if (colons)
-		buf_hex(&b, h->id, ':');
-	else
-		for (size_t i = 0; i < h->id.n; i++)
-			buf_printf(&b, "%02X", h->id.p[i]);
-	text = b.failed || !b.p ? NULL : arena_strdup(a, b.p);
-	buf_fini(&b);
-	return text;
-}
-
 /* Returns the options; a list of classes that is empty is not shown. */
 static struct json *show_options(struct arena *a, const struct json *options)
 {
@@ -376,12 +334,12 @@ struct json *cached_host_show(struct arena *a, const struct cached_host *h)
 {
 	const struct json *node = h->host.node;
 	const struct json *v = json_get(node, "user-context");
-	const char *id = id_text(a, &h->host);
+	const char *id = config_host_id_text(a, h->host.id_type, h->host.id);
 	struct json *m = json_map(a);
 
 	if (v)
 		(void)json_add(a, m, "user-context", json_copy(a, v));
-	if (!id || !json_add(a, m, host_cache_id_names[h->host.id_type], json_str(a, id)))
+	if (!id || !json_add(a, m, config_host_id_names[h->host.id_type], json_str(a, id)))
 		return NULL;
 	if (h->host.addr)
 		(void)json_add(a, m, "ip-address", json_copy(a, json_get(node, "ip-address")));

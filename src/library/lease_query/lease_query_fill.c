@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The facts of an active lease in a message, for answers over UDP and TCP. Times are what is left
- * of them: the requester adds them to its own clock. RFC 4388 6.1, 6.4.2
+ * The facts of an active lease in a message, for answers over UDP and TCP. Times are
+ * remaining ones: the requester adds them to its own clock. RFC 4388 6.1, 6.4.2
  */
 #include "library/lease_query/lease_query.h"
 

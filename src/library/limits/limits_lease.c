@@ -63,18 +63,6 @@ void limits_names(const char *context, void (*each)(void *ctx, const char *name,
 
 /* --- A context with the classes --------------------------------------------------------------- */
 
-/* Copies the members of a map except one. */
-static struct json *copy_others(struct arena *a, const struct json *from, const char *key)
-{
-	struct json *to = json_map(a);
-
-	for (const struct json *v = from && from->type == JSON_MAP ? from->first : NULL; v;
-	     v = v->next)
-		if (strcmp(v->key, key) != 0)
-			(void)json_add(a, to, v->key, json_copy(a, v));
-	return to;
-}
-
 static struct json *list_classes(struct usher_call *call, struct arena *a)
 {
 	struct json *list = json_list(a);
@@ -89,8 +77,8 @@ static struct json *list_classes(struct usher_call *call, struct arena *a)
 static const char *write_limit_context(struct usher_call *call, const char *old, struct arena *a)
 {
 	const struct json *had = read_context(a, old);
-	struct json *isc = copy_others(a, json_get(had, "ISC"), member);
-	struct json *m = copy_others(a, had, "ISC");
+	struct json *isc = json_copy_without(a, json_get(had, "ISC"), member);
+	struct json *m = json_copy_without(a, had, "ISC");
 	const char *text = NULL;
 	struct buf b;
 

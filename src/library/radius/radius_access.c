@@ -9,6 +9,7 @@
 
 #include "base/buf.h"
 #include "base/ip.h"
+#include "config/config.h"
 #include "hook/hook.h"
 #include "packet/packet.h"
 #include "wire/dhcp4.h"
@@ -191,7 +192,7 @@ static void cache_client(const struct usher_call *call, const struct radius_acce
 	struct cached_host *h;
 	char ip[IP_TEXT_LEN];
 
-	(void)json_add(call->arena, m, host_cache_id_names[r->params.id_type],
+	(void)json_add(call->arena, m, config_host_id_names[r->params.id_type],
 		       json_str(call->arena, radius_hex_text(call->arena, x->id, 0)));
 	(void)json_add(call->arena, m, "subnet-id4", json_int(call->arena, host_subnet));
 	if (addr)
@@ -426,7 +427,7 @@ int radius_select(struct usher_call *call, void *radius)
 	if (!id.n) {
 		log_msg(r->log, LOG_RADIUS_ACCESS_GET_IDENTIFIER_FAILED,
 			"no identifier of type %s is in the message",
-			host_cache_id_names[r->params.id_type]);
+			config_host_id_names[r->params.id_type]);
 		call->status = USHER_SKIP;
 		return 0;
 	}

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/ip.h"
+#include "config/config.h"
 #include "hook/hook.h"
 #include "lease/lease.h"
 
@@ -69,7 +70,7 @@ static void add_class(const struct radius *r, const struct config *cfg,
 		const char *name = json_get_str(a, "name"), *raw = json_get_str(a, "raw");
 
 		if (name && raw && strcmp(name, "Class") == 0 &&
-		    host_cache_parse_id(arena, raw, &octets))
+		    config_host_id_parse(arena, raw, &octets))
 			radius_add(w, RADIUS_CLASS, octets);
 	}
 	cached_host_unref(h);
@@ -191,10 +192,11 @@ static bool read_lease(const struct usher_call *call, struct account_lease *l)
 	int64_t subnet_id;
 
 	if (!ip || !hw || !json_get_int(args, "subnet-id", &subnet_id) ||
-	    ip_parse(ip, strlen(ip), &l->addr) < 0 || !host_cache_parse_id(call->arena, hw, &l->hw))
+	    ip_parse(ip, strlen(ip), &l->addr) < 0 ||
+	    !config_host_id_parse(call->arena, hw, &l->hw))
 		return false;
 	l->subnet_id = (uint32_t)subnet_id;
-	return !client_id || host_cache_parse_id(call->arena, client_id, &l->client_id);
+	return !client_id || config_host_id_parse(call->arena, client_id, &l->client_id);
 }
 
 int radius_account_command(struct usher_call *call, void *radius)

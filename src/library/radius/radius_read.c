@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/ip.h"
+#include "config/config.h"
 #include "config/json/json.h"
 
 #include <arpa/inet.h>
@@ -49,15 +50,14 @@ static bool read_flag(const struct json *map, const char *name, bool fallback)
 static void read_id_type(const struct reading *r, const struct json *map)
 {
 	const struct json *v = json_get(map, "identifier-type4");
-	unsigned i = 0;
+	enum config_host_id type;
 
 	r->to->id_type = HOST_ID_CLIENT_ID;
 	if (!v || v->type != JSON_STRING)
 		return;
-	while (i < HOST_ID_N && strcmp(host_cache_id_names[i], v->s) != 0)
-		i++;
-	if (i < HOST_ID_N)
-		r->to->id_type = (enum config_host_id)i;
+	type = config_host_id_find(v->s);
+	if (type < HOST_ID_N)
+		r->to->id_type = type;
 	else
 		library_problem(r->p, &v->pos,
 				"'identifier-type4' is one of hw-address, duid, circuit-id, "

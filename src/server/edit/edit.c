@@ -99,8 +99,9 @@ static void begin_edit(struct edit *e, struct control_call *c)
 	edit_log_begin(e);
 }
 
-void edit_work(struct control_call *c, void (*plan)(struct edit *e))
+void edit_work(struct control_call *c)
 {
+	const struct edit_step *plan = c->ctx;
 	struct edit *e = arena_new(c->arena, struct edit);
 
 	if (!e)
@@ -108,9 +109,9 @@ void edit_work(struct control_call *c, void (*plan)(struct edit *e))
 	begin_edit(e, c);
 	c->result = e;
 	c->free_result = free_edit;
-	plan(e);
+	plan->fn(e);
 	if (!e->ended)
-		make_edit(e, plan);
+		make_edit(e, plan->fn);
 }
 
 /* Puts a planned edit into effect. */
@@ -137,12 +138,13 @@ struct json *edit_finish(struct control_call *c)
 	return e->answer;
 }
 
-struct json *edit_read(struct control_call *c, void (*answer)(struct edit *e))
+struct json *edit_read(struct control_call *c)
 {
+	const struct edit_step *answer = c->ctx;
 	struct edit e = {.c = c};
 
 	begin_edit(&e, c);
-	answer(&e);
+	answer->fn(&e);
 	edit_log_end(&e);
 	free_edit(&e);
 	return e.answer;

@@ -43,12 +43,18 @@ struct edit {
 	bool ended; /* without an effect: answer has the reason */
 };
 
-/* Runs a command beside the loop: plan fills the edit. */
-void edit_work(struct control_call *c, void (*plan)(struct edit *e));
+/* The function of a command, which control_command.ctx points to: it fills the edit with the plan
+ * of a change, or answers a look-up. */
+struct edit_step {
+	void (*fn)(struct edit *e);
+};
+
+/* Runs a command beside the loop. */
+void edit_work(struct control_call *c);
 /* Puts the planned edit into effect, in the loop's thread, and returns the answer. */
 struct json *edit_finish(struct control_call *c);
 /* Answers a command that changes nothing, in the loop's thread. */
-struct json *edit_read(struct control_call *c, void (*answer)(struct edit *e));
+struct json *edit_read(struct control_call *c);
 
 /* Writes the message of a command that begins, and sets e->shown. */
 void edit_log_begin(struct edit *e);
@@ -81,5 +87,3 @@ struct json *edit_tree_list(struct edit *e, struct json *map, const char *name);
 /* Returns the member of a list that has that text or number under key; NULL: none. */
 struct json *edit_find_text(const struct json *list, const char *key, const char *text);
 struct json *edit_find_id(const struct json *list, int64_t id);
-/* Removes an element from a list. */
-void edit_unlink(struct json *list, const struct json *element);

@@ -167,21 +167,3 @@ struct json *edit_find_id(const struct json *list, int64_t id)
 	}
 	return NULL;
 }
-
-void edit_unlink(struct json *list, const struct json *element)
-{
-	struct json *prev = NULL;
-
-	for (struct json *v = list->first; v; prev = v, v = v->next) {
-		if (v != element)
-			continue;
-		if (prev)
-			prev->next = v->next;
-		else
-			list->first = v->next;
-		if (list->last == v)
-			list->last = prev;
-		list->count--;
-		return;
-	}
-}

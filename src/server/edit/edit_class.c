@@ -64,7 +64,7 @@ static const char *read_class_name(struct edit *e)
 
 /* --- Changes ---------------------------------------------------------------------------------- */
 
-static void plan_class_add(struct edit *e)
+void edit_class_add(struct edit *e)
 {
 	const struct json *v = read_class(e, "missing 'name' argument for the 'class-add' command");
 	const char *name = json_get_str(v, "name");
@@ -121,7 +121,7 @@ static void check_dependency(struct edit *e, const struct config *made)
 			    name);
 }
 
-static void plan_class_update(struct edit *e)
+void edit_class_update(struct edit *e)
 {
 	const struct json *v =
 		read_class(e, "the first class definition is missing a mandatory 'name' parameter");
@@ -164,7 +164,7 @@ static const char *find_user(const struct config *cfg, const struct config_class
 	return NULL;
 }
 
-static void plan_class_del(struct edit *e)
+void edit_class_del(struct edit *e)
 {
 	const char *name = read_class_name(e);
 	const struct config_class *cls = name ? find_class(e->cfg, name) : NULL;
@@ -183,43 +183,13 @@ static void plan_class_del(struct edit *e)
 	}
 	list = edit_tree_list(e, edit_tree(e), "client-classes");
 	if (list)
-		edit_unlink(list, edit_find_text(list, "name", name));
+		json_unlink(list, edit_find_text(list, "name", name));
 	edit_answer(e, NULL, "Class '%s' deleted", name);
-}
-
-void edit_class_add_work(struct control_call *c)
-{
-	edit_work(c, plan_class_add);
-}
-
-struct json *edit_class_add(struct control_call *c)
-{
-	return edit_finish(c);
-}
-
-void edit_class_update_work(struct control_call *c)
-{
-	edit_work(c, plan_class_update);
-}
-
-struct json *edit_class_update(struct control_call *c)
-{
-	return edit_finish(c);
-}
-
-void edit_class_del_work(struct control_call *c)
-{
-	edit_work(c, plan_class_del);
-}
-
-struct json *edit_class_del(struct control_call *c)
-{
-	return edit_finish(c);
 }
 
 /* --- Look-ups --------------------------------------------------------------------------------- */
 
-static void answer_class(struct edit *e)
+void edit_class_get(struct edit *e)
 {
 	const char *name = read_class_name(e);
 	const struct config_class *cls = name ? find_class(e->cfg, name) : NULL;
@@ -238,7 +208,7 @@ static void answer_class(struct edit *e)
 		    name);
 }
 
-static void answer_classes(struct edit *e)
+void edit_class_list(struct edit *e)
 {
 	const struct config *cfg = e->cfg;
 	struct arena *a = e->c->arena;
@@ -257,14 +227,4 @@ static void answer_classes(struct edit *e)
 			    cfg->n_classes == 1 ? "" : "es");
 	else
 		edit_empty(e, m, "0 classes found");
-}
-
-struct json *edit_class_get(struct control_call *c)
-{
-	return edit_read(c, answer_class);
-}
-
-struct json *edit_class_list(struct control_call *c)
-{
-	return edit_read(c, answer_classes);
 }

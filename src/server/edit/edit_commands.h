@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* The functions of edit_commands.def. */
+/* The functions of edit_commands.def: the plan of a change, or a look-up with its answer. */
 #pragma once
 
-#include "control/rows.h"
+struct edit;
 
-struct json;
-
-#define CLASS_CMDS(...)	 CONTROL_DECLARE(__VA_ARGS__)
-#define HOST_CMDS(...)	 CONTROL_DECLARE(__VA_ARGS__)
-#define SUBNET_CMDS(...) CONTROL_DECLARE(__VA_ARGS__)
+#define EDIT_DECLARE(name_, function, ...) void function(struct edit *e);
+#define CLASS_CMDS(...)			   EDIT_DECLARE(__VA_ARGS__)
+#define HOST_CMDS(...)			   EDIT_DECLARE(__VA_ARGS__)
+#define SUBNET_CMDS(...)		   EDIT_DECLARE(__VA_ARGS__)
 #include "server/edit/edit_commands.def"
+#undef EDIT_DECLARE

@@ -156,7 +156,7 @@ static void remove_elements(struct json *from, const struct json *list)
 		if (old && k && k->keys == pool_keys && !has_keys_only(v, k->keys))
 			remove_members(old, v, k->keys);
 		else if (old)
-			edit_unlink(from, old);
+			json_unlink(from, old);
 	}
 }
 

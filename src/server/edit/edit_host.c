@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/ip.h"
+#include "config/config.h"
 #include "config/json/json.h"
 #include "server/edit/edit_commands.h"
 #include "server/hosts/host_file.h"
@@ -27,12 +28,12 @@ struct body {
 static void find_body_id(struct edit *e, struct body *b)
 {
 	for (unsigned i = 0; i < HOST_ID_N; i++) {
-		const char *text = json_get_str(b->node, edit_id_names[i]);
+		const char *text = json_get_str(b->node, config_host_id_names[i]);
 
 		if (!text)
 			continue;
 		b->q.type = (enum config_host_id)i;
-		(void)edit_parse_id(e->c->arena, text, &b->q.id);
+		(void)config_host_id_parse(e->c->arena, text, &b->q.id);
 		return;
 	}
 }
@@ -112,13 +113,13 @@ static void check_place(struct edit *e, struct body *b)
 /* Returns the text that names a reservation in Kea's refusals. */
 static const char *describe_id(struct edit *e, const struct body *b)
 {
-	const char *text = edit_id_text(e->c->arena, b->q.type, b->q.id);
+	const char *text = config_host_id_text(e->c->arena, b->q.type, b->q.id);
 
 	if (b->q.type == HOST_ID_HW_ADDRESS)
 		return arena_printf(e->c->arena, "HW address '%s'", text);
 	if (b->q.type == HOST_ID_DUID)
 		return arena_printf(e->c->arena, "DUID '%s'", text);
-	return arena_printf(e->c->arena, "%s '%s'", edit_id_names[b->q.type], text);
+	return arena_printf(e->c->arena, "%s '%s'", config_host_id_names[b->q.type], text);
 }
 
 /* Refuses a reservation that another one excludes; old: the one that it replaces. */
@@ -146,10 +147,10 @@ static void check_double(struct edit *e, const struct body *b, const struct conf
 			    "IPv4 subnet id '%u' for the address %s: There's already a reservation "
 			    "for this address",
 			    b->q.type == HOST_ID_HW_ADDRESS
-				    ? edit_id_text(e->c->arena, b->q.type, b->q.id)
+				    ? config_host_id_text(e->c->arena, b->q.type, b->q.id)
 				    : "(null)'",
 			    b->q.type == HOST_ID_DUID
-				    ? edit_id_text(e->c->arena, b->q.type, b->q.id)
+				    ? config_host_id_text(e->c->arena, b->q.type, b->q.id)
 				    : "(null)",
 			    b->q.subnet_id, b->addr);
 }
@@ -173,8 +174,8 @@ static const char *make_key(struct edit *e, const struct config_host *h)
 	for (size_t i = 0; i < h->id.n; i++)
 		buf_printf(&b, "%02X", h->id.p[i]);
 	if (!b.failed && b.p)
-		id = arena_printf(e->c->arena, "%u %s %s", h->subnet_id, edit_id_names[h->id_type],
-				  b.p);
+		id = arena_printf(e->c->arena, "%u %s %s", h->subnet_id,
+				  config_host_id_names[h->id_type], b.p);
 	buf_fini(&b);
 	if (!id)
 		edit_refuse(e, "out of memory");
@@ -234,7 +235,7 @@ static void plan_change(struct edit *e, const struct config_change *k)
 
 /* --- Commands --------------------------------------------------------------------------------- */
 
-static void plan_host_add(struct edit *e)
+void edit_host_add(struct edit *e)
 {
 	struct body b = {0};
 	bool stored;
@@ -259,7 +260,7 @@ static void plan_host_add(struct edit *e)
 				   : " subnet-id not specified, assumed global (subnet-id 0).");
 }
 
-static void plan_host_update(struct edit *e)
+void edit_host_update(struct edit *e)
 {
 	const struct config_host *old = NULL;
 	struct body b = {0};
@@ -286,7 +287,7 @@ static void plan_host_update(struct edit *e)
 	edit_answer(e, NULL, "Host updated.");
 }
 
-static void plan_host_del(struct edit *e)
+void edit_host_del(struct edit *e)
 {
 	struct host_query q = edit_host_query(e, TARGET_DATABASE);
 	const struct config_host *h = e->ended ? NULL : edit_find_host(e->cfg, &q);
@@ -302,34 +303,4 @@ static void plan_host_del(struct edit *e)
 					       .index = (uint32_t)(h - e->cfg->hosts),
 					       .stored = h->stored});
 	edit_answer(e, NULL, "Host deleted.");
-}
-
-void edit_host_add_work(struct control_call *c)
-{
-	edit_work(c, plan_host_add);
-}
-
-struct json *edit_host_add(struct control_call *c)
-{
-	return edit_finish(c);
-}
-
-void edit_host_update_work(struct control_call *c)
-{
-	edit_work(c, plan_host_update);
-}
-
-struct json *edit_host_update(struct control_call *c)
-{
-	return edit_finish(c);
-}
-
-void edit_host_del_work(struct control_call *c)
-{
-	edit_work(c, plan_host_del);
-}
-
-struct json *edit_host_del(struct control_call *c)
-{
-	return edit_finish(c);
 }

@@ -35,9 +35,3 @@ void edit_host_id(struct edit *e, const struct json *args, const char *missing,
 struct host_query edit_host_query(struct edit *e, unsigned by_default);
 /* Returns the reservation, or NULL. */
 const struct config_host *edit_find_host(const struct config *cfg, const struct host_query *q);
-/* Reads an identifier: text in single quotes, or hexadecimal digits. false: neither. */
-bool edit_parse_id(struct arena *a, const char *text, struct span *ret);
-/* Writes an identifier as Kea's answers have it. */
-char *edit_id_text(struct arena *a, enum config_host_id type, struct span id);
-
-extern const char *const edit_id_names[HOST_ID_N];

@@ -4,6 +4,7 @@
  */
 #include "server/edit/edit_host.h"
 
+#include "config/config.h"
 #include "config/json/json.h"
 #include "server/edit/edit_commands.h"
 
@@ -38,8 +39,8 @@ static struct json *show_host(struct edit *e, const struct config_host *h)
 
 	if (v)
 		(void)json_add(a, m, "user-context", json_copy(a, v));
-	(void)json_add(a, m, edit_id_names[h->id_type],
-		       json_str(a, edit_id_text(a, h->id_type, h->id)));
+	(void)json_add(a, m, config_host_id_names[h->id_type],
+		       json_str(a, config_host_id_text(a, h->id_type, h->id)));
 	for (size_t i = 0; i < ARRAY_LEN(members); i++) {
 		v = json_get(h->node, members[i].name);
 		if (v)
@@ -72,7 +73,7 @@ static void answer_hosts(struct edit *e, struct json *list, struct json *more)
 		edit_empty(e, m, "0 IPv4 host(s) found.");
 }
 
-static void answer_host(struct edit *e)
+void edit_host_get(struct edit *e)
 {
 	struct host_query q = edit_host_query(e, TARGET_ALL);
 	const struct config_host *h = e->ended ? NULL : edit_find_host(e->cfg, &q);
@@ -130,7 +131,7 @@ static struct selection begin_selection(struct edit *e)
 	return s;
 }
 
-static void answer_all(struct edit *e)
+void edit_host_get_all(struct edit *e)
 {
 	struct selection s = begin_selection(e);
 
@@ -139,7 +140,7 @@ static void answer_all(struct edit *e)
 	answer_selection(e, &s);
 }
 
-static void answer_by_hostname(struct edit *e)
+void edit_host_by_hostname(struct edit *e)
 {
 	const struct json *name = json_get(e->c->args, "hostname");
 	struct selection s;
@@ -155,7 +156,7 @@ static void answer_by_hostname(struct edit *e)
 	answer_selection(e, &s);
 }
 
-static void answer_by_id(struct edit *e)
+void edit_host_by_id(struct edit *e)
 {
 	struct host_query q = {0};
 	struct selection s = {.id = &q};
@@ -171,7 +172,7 @@ static void answer_by_id(struct edit *e)
 	answer_selection(e, &s);
 }
 
-static void answer_by_address(struct edit *e)
+void edit_host_by_address(struct edit *e)
 {
 	struct selection s = begin_selection(e);
 	const struct json *addr = json_get(e->c->args, "ip-address");
@@ -221,7 +222,7 @@ static void add_page(struct edit *e, const struct selection *s, int64_t *from, i
 	}
 }
 
-static void answer_page(struct edit *e)
+void edit_host_page(struct edit *e)
 {
 	struct selection s = begin_selection(e);
 	struct arena *a = e->c->arena;
@@ -256,34 +257,4 @@ static void answer_page(struct edit *e)
 		(void)json_add(a, more, "next", next);
 	}
 	answer_hosts(e, list, more);
-}
-
-struct json *edit_host_get(struct control_call *c)
-{
-	return edit_read(c, answer_host);
-}
-
-struct json *edit_host_get_all(struct control_call *c)
-{
-	return edit_read(c, answer_all);
-}
-
-struct json *edit_host_by_hostname(struct control_call *c)
-{
-	return edit_read(c, answer_by_hostname);
-}
-
-struct json *edit_host_by_id(struct control_call *c)
-{
-	return edit_read(c, answer_by_id);
-}
-
-struct json *edit_host_by_address(struct control_call *c)
-{
-	return edit_read(c, answer_by_address);
-}
-
-struct json *edit_host_page(struct control_call *c)
-{
-	return edit_read(c, answer_page);
 }

@@ -6,76 +6,34 @@
 
 #include "base/buf.h"
 #include "base/ip.h"
+#include "config/config.h"
 #include "config/json/json.h"
 
 #include <string.h>
 
 static const int64_t subnet_max = UINT32_MAX - 1;
 
-const char *const edit_id_names[HOST_ID_N] = {
-	[HOST_ID_HW_ADDRESS] = "hw-address", [HOST_ID_DUID] = "duid",
-	[HOST_ID_CIRCUIT_ID] = "circuit-id", [HOST_ID_CLIENT_ID] = "client-id",
-	[HOST_ID_FLEX_ID] = "flex-id",
-};
-
 /* --- Identifiers ------------------------------------------------------------------------------ */
-
-bool edit_parse_id(struct arena *a, const char *text, struct span *ret)
-{
-	size_t n = strlen(text);
-	uint8_t *octets;
-	int len;
-
-	if (n >= 2 && text[0] == '\'' && text[n - 1] == '\'') {
-		*ret = span_of(text + 1, n - 2);
-		return true;
-	}
-	octets = arena_alloc(a, n / 2 + 1);
-	len = octets ? hex_parse(text, n, octets, n / 2 + 1) : -1;
-	*ret = span_of(octets, len > 0 ? (size_t)len : 0);
-	return len >= 0;
-}
-
-char *edit_id_text(struct arena *a, enum config_host_id type, struct span id)
-{
-	bool colons = type == HOST_ID_HW_ADDRESS || type == HOST_ID_DUID;
-	struct buf b;
-	char *text;
-
-	buf_init(&b);
-	if (colons)
-		buf_hex(&b, id, ':');
-	else
-		for (size_t i = 0; i < id.n; i++)
-			buf_printf(&b, "%02X", id.p[i]);
-	text = b.failed ? NULL : arena_strdup(a, b.p ? b.p : "");
-	buf_fini(&b);
-	return text;
-}
 
 void edit_host_id(struct edit *e, const struct json *args, const char *missing,
 		  struct host_query *q)
 {
 	const struct json *type = json_get(args, "identifier-type");
 	const struct json *id = json_get(args, "identifier");
-	unsigned i = 0;
 
 	if (!type || type->type != JSON_STRING)
 		edit_refuse(e, "%s'identifier-type' is either missing or not a string.", missing);
 	else if (!id || id->type != JSON_STRING)
 		edit_refuse(e, "%s'identifier' is either missing or not a string.", missing);
-	else if (!edit_parse_id(e->c->arena, id->s, &q->id))
+	else if (!config_host_id_parse(e->c->arena, id->s, &q->id))
 		edit_refuse(e, "Unable to parse 'identifier' value.");
 	else if (!q->id.n)
 		edit_refuse(e, "Unable to query for empty 'identifier'.");
 	if (e->ended)
 		return;
-	while (i < HOST_ID_N && strcmp(edit_id_names[i], type->s) != 0)
-		i++;
-	if (i == HOST_ID_N)
+	q->type = config_host_id_find(type->s);
+	if (q->type == HOST_ID_N)
 		edit_refuse(e, "Value of 'identifier-type' was not recognized.");
-	else
-		q->type = (enum config_host_id)i;
 }
 
 /* --- Other arguments -------------------------------------------------------------------------- */

@@ -30,14 +30,14 @@ static struct json *name_list(struct edit *e, const char *name)
 /* Moves an element from one list to the end of another. */
 static void move_element(struct json *from, struct json *to, struct json *element)
 {
-	edit_unlink(from, element);
+	json_unlink(from, element);
 	element->next = NULL;
 	json_append(to, element);
 }
 
 /* --- Networks --------------------------------------------------------------------------------- */
 
-static void plan_network_add(struct edit *e)
+void edit_network_add(struct edit *e)
 {
 	const struct json *v = edit_arguments(e)
 				       ? edit_one_element(e, "shared-networks", "network", false)
@@ -80,7 +80,7 @@ static bool read_action(struct edit *e, const struct json *args)
 	return v && v->type == JSON_STRING && strcmp(v->s, "delete") == 0;
 }
 
-static void plan_network_del(struct edit *e)
+void edit_network_del(struct edit *e)
 {
 	const struct json *args = edit_arguments(e);
 	const struct json *name = json_get(args, "name");
@@ -110,28 +110,8 @@ static void plan_network_del(struct edit *e)
 		while (from && to && from->first)
 			move_element(from, to, from->first);
 	}
-	edit_unlink(list, network);
+	json_unlink(list, network);
 	edit_answer(e, name_list(e, name->s), "IPv4 shared network '%s' deleted", name->s);
-}
-
-void edit_network_add_work(struct control_call *c)
-{
-	edit_work(c, plan_network_add);
-}
-
-struct json *edit_network_add(struct control_call *c)
-{
-	return edit_finish(c);
-}
-
-void edit_network_del_work(struct control_call *c)
-{
-	edit_work(c, plan_network_del);
-}
-
-struct json *edit_network_del(struct control_call *c)
-{
-	return edit_finish(c);
 }
 
 /* --- Subnets of a network --------------------------------------------------------------------- */
@@ -196,7 +176,7 @@ static struct places read_places(struct edit *e, bool member)
 	return p;
 }
 
-static void plan_subnet_add(struct edit *e)
+void edit_network_subnet_add(struct edit *e)
 {
 	struct places p = read_places(e, false);
 
@@ -207,7 +187,7 @@ static void plan_subnet_add(struct edit *e)
 		    p.subnet->text, p.subnet->id, p.name);
 }
 
-static void plan_subnet_del(struct edit *e)
+void edit_network_subnet_del(struct edit *e)
 {
 	struct places p = read_places(e, true);
 
@@ -216,26 +196,6 @@ static void plan_subnet_del(struct edit *e)
 	move_element(p.in, p.alone, p.node);
 	edit_answer(e, NULL, "IPv4 subnet %s (id %u) is now removed from shared network '%s'",
 		    p.subnet->text, p.subnet->id, p.name);
-}
-
-void edit_network_subnet_add_work(struct control_call *c)
-{
-	edit_work(c, plan_subnet_add);
-}
-
-struct json *edit_network_subnet_add(struct control_call *c)
-{
-	return edit_finish(c);
-}
-
-void edit_network_subnet_del_work(struct control_call *c)
-{
-	edit_work(c, plan_subnet_del);
-}
-
-struct json *edit_network_subnet_del(struct control_call *c)
-{
-	return edit_finish(c);
 }
 
 /* --- Look-ups --------------------------------------------------------------------------------- */
@@ -260,7 +220,7 @@ static struct json *show_network(struct edit *e, const struct config_network *n)
 	return m;
 }
 
-static void answer_network(struct edit *e)
+void edit_network_get(struct edit *e)
 {
 	const struct json *args = edit_arguments(e);
 	const struct json *name = json_get(args, "name");
@@ -280,7 +240,7 @@ static void answer_network(struct edit *e)
 		    "Info about IPv4 shared network '%s' returned", name->s);
 }
 
-static void answer_networks(struct edit *e)
+void edit_network_list(struct edit *e)
 {
 	const struct config *cfg = e->cfg;
 	struct arena *a = e->c->arena;
@@ -299,14 +259,4 @@ static void answer_networks(struct edit *e)
 			    cfg->n_networks == 1 ? "" : "s");
 	else
 		edit_empty(e, m, "0 IPv4 networks found");
-}
-
-struct json *edit_network_get(struct control_call *c)
-{
-	return edit_read(c, answer_network);
-}
-
-struct json *edit_network_list(struct control_call *c)
-{
-	return edit_read(c, answer_networks);
 }

@@ -76,6 +76,26 @@ static void check_body(struct edit *e, enum schema_ctx ctx, const struct json *m
 	}
 }
 
+/* Checks the members of a subnet. */
+static void check_subnet(struct edit *e, const struct json *v)
+{
+	if (!json_get(v, "subnet"))
+		edit_refuse(
+			e,
+			"%smandatory 'subnet' parameter is missing for a subnet being configured",
+			failed);
+	else
+		check_body(e, SCHEMA_SUBNET, v);
+}
+
+static void check_id(struct edit *e, int64_t id)
+{
+	if (id < 1 || id >= UINT32_MAX)
+		edit_refuse(e,
+			    "The 'id' value (%" PRId64 ") is not within expected range: (1 - %u)",
+			    id, UINT32_MAX - 1);
+}
+
 /* Returns the subnet in the arguments without reservations; NULL: refused. */
 static const struct json *read_subnet_body(struct edit *e, const char *advice)
 {
@@ -99,22 +119,15 @@ const struct json *edit_read_subnet(struct edit *e, const struct config_subnet *
 		edit_refuse(e, "must specify subnet id with '%s' command.", e->c->name);
 	else if (id->type != JSON_INT)
 		edit_refuse(e, "'id' parameter is not an integer");
-	else if (id->i < 1 || id->i >= UINT32_MAX)
-		edit_refuse(e,
-			    "The 'id' value (%" PRId64 ") is not within expected range: (1 - %u)",
-			    id->i, UINT32_MAX - 1);
+	else
+		check_id(e, id->i);
 	if (e->ended)
 		return NULL;
 	*ret_subnet = config_subnet_by_id(e->cfg, (uint32_t)id->i);
 	if (!*ret_subnet)
 		edit_refuse(e, "Can't find subnet '%" PRId64 "' to update", id->i);
-	else if (!json_get(v, "subnet"))
-		edit_refuse(
-			e,
-			"%smandatory 'subnet' parameter is missing for a subnet being configured",
-			failed);
 	else
-		check_body(e, SCHEMA_SUBNET, v);
+		check_subnet(e, v);
 	return e->ended ? NULL : v;
 }
 
@@ -164,7 +177,7 @@ void edit_put_subnet(struct edit *e, const struct config_subnet *old, const stru
 		    "IPv4 subnet %s", old ? "updated" : "added");
 }
 
-static void plan_add(struct edit *e)
+void edit_subnet_add(struct edit *e)
 {
 	const struct json
 		*v = read_subnet_body(e, " Use 'reservation-add' to add a reservation to a subnet");
@@ -174,24 +187,17 @@ static void plan_add(struct edit *e)
 		return;
 	if (!id)
 		edit_refuse(e, "%smissing parameter 'id' of the subnet", failed);
-	else if (!json_get(v, "subnet"))
-		edit_refuse(
-			e,
-			"%smandatory 'subnet' parameter is missing for a subnet being configured",
-			failed);
 	else
-		check_body(e, SCHEMA_SUBNET, v);
-	if (!e->ended && (id->i < 1 || id->i >= UINT32_MAX))
-		edit_refuse(e,
-			    "The 'id' value (%" PRId64 ") is not within expected range: (1 - %u)",
-			    id->i, UINT32_MAX - 1);
+		check_subnet(e, v);
+	if (!e->ended)
+		check_id(e, id->i);
 	if (!e->ended && config_subnet_by_id(e->cfg, (uint32_t)id->i))
 		edit_refuse(e, "ID of the new IPv4 subnet '%" PRId64 "' is already in use", id->i);
 	if (!e->ended)
 		edit_put_subnet(e, NULL, v);
 }
 
-static void plan_update(struct edit *e)
+void edit_subnet_update(struct edit *e)
 {
 	const struct config_subnet *old = NULL;
 	const struct json *v = edit_read_subnet(e, &old);
@@ -221,17 +227,17 @@ static void plan_delta(struct edit *e,
 	edit_put_subnet(e, old, node);
 }
 
-static void plan_delta_add(struct edit *e)
+void edit_subnet_delta_add(struct edit *e)
 {
 	plan_delta(e, edit_delta_add);
 }
 
-static void plan_delta_del(struct edit *e)
+void edit_subnet_delta_del(struct edit *e)
 {
 	plan_delta(e, edit_delta_del);
 }
 
-static void plan_del(struct edit *e)
+void edit_subnet_del(struct edit *e)
 {
 	const struct json *args = edit_arguments(e);
 	const struct json *id = json_get(args, "id");
@@ -261,59 +267,9 @@ static void plan_del(struct edit *e)
 		    "IPv4 subnet %s (id %u) deleted", s->text, s->id);
 }
 
-void edit_subnet_add_work(struct control_call *c)
-{
-	edit_work(c, plan_add);
-}
-
-struct json *edit_subnet_add(struct control_call *c)
-{
-	return edit_finish(c);
-}
-
-void edit_subnet_update_work(struct control_call *c)
-{
-	edit_work(c, plan_update);
-}
-
-struct json *edit_subnet_update(struct control_call *c)
-{
-	return edit_finish(c);
-}
-
-void edit_subnet_delta_add_work(struct control_call *c)
-{
-	edit_work(c, plan_delta_add);
-}
-
-struct json *edit_subnet_delta_add(struct control_call *c)
-{
-	return edit_finish(c);
-}
-
-void edit_subnet_delta_del_work(struct control_call *c)
-{
-	edit_work(c, plan_delta_del);
-}
-
-struct json *edit_subnet_delta_del(struct control_call *c)
-{
-	return edit_finish(c);
-}
-
-void edit_subnet_del_work(struct control_call *c)
-{
-	edit_work(c, plan_del);
-}
-
-struct json *edit_subnet_del(struct control_call *c)
-{
-	return edit_finish(c);
-}
-
 /* --- Look-ups --------------------------------------------------------------------------------- */
 
-static void answer_subnet(struct edit *e)
+void edit_subnet_get(struct edit *e)
 {
 	const struct json *args = edit_arguments(e);
 	const struct json *prefix = json_get(args, "subnet");
@@ -350,7 +306,7 @@ static void answer_subnet(struct edit *e)
 		    "Info about IPv4 subnet %s (id %u) returned", s->text, s->id);
 }
 
-static void answer_subnets(struct edit *e)
+void edit_subnet_list(struct edit *e)
 {
 	const struct config *cfg = e->cfg;
 	struct arena *a = e->c->arena;
@@ -372,14 +328,4 @@ static void answer_subnets(struct edit *e)
 			    cfg->n_subnets == 1 ? "" : "s");
 	else
 		edit_empty(e, m, "0 IPv4 subnets found");
-}
-
-struct json *edit_subnet_get(struct control_call *c)
-{
-	return edit_read(c, answer_subnet);
-}
-
-struct json *edit_subnet_list(struct control_call *c)
-{
-	return edit_read(c, answer_subnets);
 }

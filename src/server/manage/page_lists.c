@@ -340,8 +340,6 @@ void page_leases(void *daemon, struct http_request *r)
 
 void page_reservations(void *daemon, struct http_request *r)
 {
-	static const char *const kinds[] = {"hw-address", "duid", "circuit-id", "client-id",
-					    "flex-id"};
 	struct server_daemon *d = daemon;
 	struct snapshot *snap = server_snapshot(&d->srv);
 	char ip[IP_TEXT_LEN];
@@ -357,7 +355,7 @@ void page_reservations(void *daemon, struct http_request *r)
 		struct buf id;
 
 		buf_init(&id);
-		buf_printf(&id, "%s ", kinds[h->id_type]);
+		buf_printf(&id, "%s ", config_host_id_names[h->id_type]);
 		buf_hex(&id, h->id, ':');
 		(void)json_add(&a, v, "key", json_printf(&a, "%zu", i));
 		(void)json_add(&a, v, "identifier", json_str(&a, id.failed ? "" : id.p));
