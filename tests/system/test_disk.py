@@ -7,7 +7,7 @@ import time
 
 from lib import dhcp
 from lib.client import Client, Ledger, acquire_many, mac_of
-from lib.netns import sh, wait_for
+from lib.netns import fill_disk, sh, wait_for
 from lib.runner import test
 from lib.server import slack, subnet
 
@@ -18,19 +18,6 @@ def _on_disk(s, clients):
     have = s.leases()
     for c in clients:
         assert s.active(c.addr, c.mac, have), "%s was acknowledged and is not on disk" % c.addr
-
-
-def _fill(directory):
-    """A hog that leaves no room; its path."""
-    path = os.path.join(directory, "hog")
-    with open(path, "wb", buffering=0) as f:
-        for size in (1 << 16, 1 << 12, 1):
-            try:
-                while True:
-                    f.write(bytes(size))
-            except OSError:
-                pass
-    return path
 
 
 def _ext4(t, mib):
@@ -71,7 +58,7 @@ def test_INV_17_20_full_disk(t, disk):
     clients = acquire_many(port, [Client(port, mac_of(n)) for n in range(50)], slack(10), ledger=ledger)
     assert len(clients) == 50
     for round in range(2):
-        hog = _fill(directory)
+        hog = fill_disk(directory)
         # rows fit into the last block for a while: until none is acknowledged any more
         block, refused = 0x50 + round, 0
         for k in range(100):

@@ -10,7 +10,7 @@ import time
 
 from lib.client import Client, Load, acquire_many, mac_of
 from lib.metrics import Text
-from lib.netns import wait_for
+from lib.netns import fill_disk, wait_for
 from lib.runner import test
 from lib.server import SANITIZED, slack, subnet
 
@@ -48,29 +48,8 @@ def _pairs(clients):
     return [(c.addr, c.mac.hex(":")) for c in clients]
 
 
-def _fill(directory):
-    """A file that takes all space that is left; its path."""
-    path = os.path.join(directory, "hog")
-    with open(path, "wb", buffering=0) as f:
-        for size in (1 << 16, 1 << 12, 1):
-            try:
-                while True:
-                    f.write(bytes(size))
-            except OSError:
-                pass
-    return path
-
-
 def _lost(s):
     return s.ok("status-get")["hook-lost"]
-
-
-def _script(t, name, body):
-    path = t.lab.path(name)
-    with open(path, "w", encoding="utf-8") as f:
-        f.write("#!/bin/sh\n" + body)
-    os.chmod(path, 0o755)
-    return path
 
 
 @test(timeout=90, tags=("asan", "tsan"))
@@ -82,7 +61,7 @@ def test_legal_log_full_disk(t):
     s = t.server(subnets=BIG, **{"hooks-libraries": _library(disk)})
     clients = acquire_many(port, [Client(port, mac_of(n)) for n in range(20)], slack(10))
     wait_for("the first records", lambda: len(_lines(disk)) == 20, slack(10))
-    hog = _fill(disk)
+    hog = fill_disk(disk)
     more = acquire_many(port, [Client(port, mac_of(n, 0x20)) for n in range(400)], slack(20))
     assert len(more) == 400, "%d of 400 clients are served on a full disk" % len(more)
     wait_for("the report", lambda: "LEGAL_LOG_LEASE4_WRITE_ERROR" in s.log(), slack(5))
@@ -97,7 +76,7 @@ def test_legal_log_full_disk(t):
     holders = _holders(_lines(disk))
     assert len(set(holders)) == 420 and set(holders) == set(_pairs(clients + more))
     assert _lost(s) == 0 and s.ok("status-get")["hook-failures"] == 0
-    hog = _fill(disk)
+    hog = fill_disk(disk)
     last = acquire_many(port, [Client(port, mac_of(n, 0x30)) for n in range(200)], slack(20))
     assert len(last) == 200
     begin = time.monotonic()
@@ -154,7 +133,7 @@ def test_legal_log_beyond_queue(t):
         big = "concat(%s,%s)" % (big, big)
     s = t.server(subnets=BIG, **{"hooks-libraries": _library(disk, **{"request-parser-format": big,
                                                                       "response-parser-format": big})})
-    hog = _fill(disk)
+    hog = fill_disk(disk)
     n, size = 1200, 32 * 250
     room = QUEUE // size
     rss = s.rss_kib()
@@ -262,8 +241,8 @@ def test_legal_log_rotation(t):
     port = t.wire()
     path, runs = t.lab.path("legal"), t.lab.path("runs")
     os.mkdir(path)
-    pre = _script(t, "pre.sh", "echo pre \"$@\" >> %s; [ $(/usr/bin/wc -l < \"$1\") -le 1 ] || echo wrong >> %s\n" % (runs, runs))
-    post = _script(t, "post.sh", "[ -e \"$1\" ] && echo post \"$@\" >> %s\n" % runs)
+    pre = t.lab.script("pre.sh", "echo pre \"$@\" >> %s; [ $(/usr/bin/wc -l < \"$1\") -le 1 ] || echo wrong >> %s\n" % (runs, runs))
+    post = t.lab.script("post.sh", "[ -e \"$1\" ] && echo post \"$@\" >> %s\n" % runs)
     s = t.server(**{"hooks-libraries": _library(path, prerotate=pre, postrotate=post, **{"time-unit": "second", "count": 1})})
     clients = [Client(port, mac_of(i)) for i in range(1, 6)]
     for n, c in enumerate(clients[:4]):

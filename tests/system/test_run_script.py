@@ -18,14 +18,6 @@ RUNNING, QUEUED = 16, 1024
 BIG = [subnet("10.76.0.0/15", "10.76.1.0 - 10.76.60.255")]
 
 
-def _script(t, name, body):
-    path = t.lab.path(name)
-    with open(path, "w", encoding="utf-8") as f:
-        f.write("#!/bin/sh\n" + body)
-    os.chmod(path, 0o755)
-    return path
-
-
 def _library(path, **more):
     return [{"library": "libdhcp_run_script.so", "parameters": {"name": path, **more}}]
 
@@ -68,7 +60,7 @@ def test_run_script_hanging_under_load(t):
     """Scripts that hang: all clients are served, 16 scripts run, 1,024 wait, the rest is dropped by name and counted; a
     reload starts no more of them; SIGTERM ends the server at once."""
     port = t.wire("10.77.0.1/15")
-    script = _script(t, "hang.sh", "exec /bin/sleep 100\n")
+    script = t.lab.script("hang.sh", "exec /bin/sleep 100\n")
     s = t.server(subnets=BIG, **{"hooks-libraries": _library(script)})
     n = RUNNING + QUEUED + 160
     begin = time.monotonic()
@@ -102,8 +94,8 @@ def test_run_script_life(t):
     removed and come back."""
     port = t.wire()
     out = t.lab.path("out")
-    first = _script(t, "first.sh", "echo \"first $1 $LEASES4_AT0_ADDRESS\" >> %s\n" % out)
-    second = _script(t, "second.sh", "echo \"second $1 $LEASES4_AT0_ADDRESS$LEASE4_ADDRESS\" >> %s\n" % out)
+    first = t.lab.script("first.sh", "echo \"first $1 $LEASES4_AT0_ADDRESS\" >> %s\n" % out)
+    second = t.lab.script("second.sh", "echo \"second $1 $LEASES4_AT0_ADDRESS$LEASE4_ADDRESS\" >> %s\n" % out)
     s = t.server(**{"hooks-libraries": _library(first), "cache-threshold": 0.0})
     a, b, c, d = (Client(port, mac_of(i)) for i in range(1, 5))
     assert a.dora()
@@ -140,7 +132,7 @@ def test_run_script_that_cannot_start(t):
     """A script that vanishes, or whose interpreter is absent, fails its runs with a line each; clients are served. A script
     that ends in a crash leaves no process behind."""
     port = t.wire()
-    gone, crash = _script(t, "gone.sh", "exit 0\n"), _script(t, "crash.sh", "kill -SEGV $$\n")
+    gone, crash = t.lab.script("gone.sh", "exit 0\n"), t.lab.script("crash.sh", "kill -SEGV $$\n")
     s = t.server(**{"hooks-libraries": _library(gone) + _library(crash)})
     os.unlink(gone)
     for i in range(1, 6):
@@ -160,7 +152,7 @@ def test_run_script_mistakes(t):
     """Every mistake of the parameters has its place; a configuration that is tested runs nothing."""
     t.wire()
     ran = t.lab.path("ran")
-    good = _script(t, "good.sh", "echo x >> %s\n" % ran)
+    good = t.lab.script("good.sh", "echo x >> %s\n" % ran)
     s = t.server()
     for parameters, want in (
             (None, "the parameter 'name' is missing"), ({}, "the parameter 'name' is missing"),

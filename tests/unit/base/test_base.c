@@ -363,7 +363,7 @@ struct log_world {
 	struct log *log;
 };
 
-/* rule: what a configuration asks for, debug lines into a file. It is not in force yet. */
+/* rule: debug lines into a file, as a configuration has it that is not in force yet. */
 static void open_log_world(struct log_world *w)
 {
 	(void)snprintf(w->dir, sizeof(w->dir), "/tmp/usher-unit-XXXXXX");

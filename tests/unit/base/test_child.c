@@ -6,6 +6,7 @@
 #include "base/child.h"
 
 #include "base/clock.h"
+#include "unit/unit_dir.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -250,12 +251,10 @@ int main(void)
 		cmocka_unit_test(test_deadline),
 		cmocka_unit_test(test_end),
 	};
-	char command[128];
 	int r;
 
 	if (!mkdtemp(dir))
 		return 1;
 	r = cmocka_run_group_tests(tests, NULL, NULL);
-	(void)snprintf(command, sizeof(command), "rm -rf %s", dir);
-	return system(command) == 0 ? r : 1;
+	return remove_directory(dir) == 0 ? r : 1;
 }

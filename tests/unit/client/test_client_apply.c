@@ -4,6 +4,7 @@
  * lease file, and the line between the halves.
  */
 #include "unit/unit.h"
+#include "unit/unit_dir.h"
 
 #include "base/clock.h"
 #include "client/os/history.h"
@@ -40,11 +41,8 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	char cmd[128];
-
 	(void)state;
-	(void)snprintf(cmd, sizeof(cmd), "rm -rf %s", dir);
-	return system(cmd);
+	return remove_directory(dir);
 }
 
 static int64_t now_ns(void)

@@ -12,6 +12,7 @@
 #include "lease/journal/journal.h"
 #include "lease/lease_db.h"
 #include "unit/lease_file.h"
+#include "unit/unit_dir.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -79,13 +80,11 @@ static void close_it(struct fix *f)
 static int teardown(void **state)
 {
 	struct fix *f = *state;
-	char cmd[128];
 
 	if (f->store)
 		close_it(f);
 	lease_db_free(f->db);
-	(void)snprintf(cmd, sizeof(cmd), "rm -rf %s", f->dir);
-	assert_int_equal(system(cmd), 0);
+	assert_int_equal(remove_directory(f->dir), 0);
 	free(f);
 	return 0;
 }

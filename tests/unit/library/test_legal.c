@@ -5,6 +5,7 @@
  * of a killed process gets its end.
  */
 #include "unit/unit.h"
+#include "unit/unit_dir.h"
 
 #include "base/clock.h"
 #include "config/json/json.h"
@@ -346,7 +347,6 @@ int main(void)
 		cmocka_unit_test(test_outage),	  cmocka_unit_test(test_end_in_outage),
 		cmocka_unit_test(test_torn_line), cmocka_unit_test(test_hanging_scripts),
 	};
-	char command[128];
 	int r;
 
 	(void)setenv("TZ", "UTC", 1);
@@ -354,6 +354,5 @@ int main(void)
 	if (!mkdtemp(dir))
 		return 1;
 	r = cmocka_run_group_tests(tests, NULL, NULL);
-	(void)snprintf(command, sizeof(command), "rm -rf %s", dir);
-	return system(command) == 0 ? r : 1;
+	return remove_directory(dir) == 0 ? r : 1;
 }

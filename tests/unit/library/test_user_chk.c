@@ -4,6 +4,7 @@
  * that are refused, and the keeper: an outage, the bound of its queue, a registry that changes.
  */
 #include "unit/unit.h"
+#include "unit/unit_dir.h"
 
 #include "base/clock.h"
 #include "base/error.h"
@@ -259,12 +260,10 @@ int main(void)
 		cmocka_unit_test(test_files),	      cmocka_unit_test(test_outage),
 		cmocka_unit_test(test_end_in_outage), cmocka_unit_test(test_changes),
 	};
-	char command[128];
 	int r;
 
 	if (!mkdtemp(dir))
 		return 1;
 	r = cmocka_run_group_tests(tests, NULL, NULL);
-	(void)snprintf(command, sizeof(command), "rm -rf %s", dir);
-	return system(command) == 0 ? r : 1;
+	return remove_directory(dir) == 0 ? r : 1;
 }
