@@ -126,8 +126,8 @@ struct exchange {
 	bool committed_hook;		   /* leases4_committed or lease4_offer is due */
 	uint64_t wait_seq;		   /* must be durable before the answer */
 	uint64_t wait_epoch;
-	bool waiting;	   /* for durability */
-	bool offer_parked; /* by lease4_offer: COMMIT receives the result of the probe */
+	bool waiting;	    /* for durability */
+	bool commit_parked; /* by leases4_committed or lease4_offer: COMMIT continues behind it */
 	const char *nak_reason;
 	const char *hostname; /* for the lease, options 12 and 81; NULL: none */
 	bool v6_only;	      /* answered with option 108 in the place of an address */

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* COMMIT: the answer waits here until the rows of its lease are on disk, then leases4_committed
- * (or lease4_offer) is called, which may park. Only this stage deals with durability. */
+/*
+ * COMMIT: the answer waits here until the rows of its lease are on disk, then leases4_committed (or
+ * lease4_offer) is called, which may park. Only this stage deals with durability. An exchange
+ * without a response ends here, by the reason that PROCESS has set.
+ */
 #include "base/ip.h"
 #include "base/log.h"
 #include "config/config.h"
@@ -54,9 +57,8 @@ static enum verdict committed_hook(struct exchange *x)
 	step = exchange_hook_parking(x, p, &park);
 	x->lease = shown;
 	if (park) {
-		x->offer_parked = offer;
-		if (offer)
-			x->stage = STAGE_COMMIT;
+		x->commit_parked = true;
+		x->stage = STAGE_COMMIT;
 		return VERDICT_PARK;
 	}
 	if (step == USHER_DROP)
@@ -102,16 +104,20 @@ static enum lease_outcome row_outcome(struct exchange *x)
 	return lease_store_outcome(s, x->wait_seq, x->wait_epoch);
 }
 
-enum verdict stage_commit(struct exchange *x)
+/* Continues with an exchange that a callout parked: the result of a probe is known. */
+static enum verdict after_parking(struct exchange *x)
 {
-	same_client_release(x);
-	if (x->offer_parked) {
-		x->offer_parked = false;
-		if (x->parked.in_use)
-			return server_decline(x);
-		return exchange_server(x)->disabled ? exchange_drop(x, DROP_SERVICE_DISABLED)
-						    : VERDICT_CONTINUE;
-	}
+	x->commit_parked = false;
+	if (x->type != DHCP4_DISCOVER)
+		return VERDICT_CONTINUE;
+	if (x->parked.in_use)
+		return server_decline(x);
+	return exchange_server(x)->disabled ? exchange_drop(x, DROP_SERVICE_DISABLED)
+					    : VERDICT_CONTINUE;
+}
+
+static enum verdict wait_then_hook(struct exchange *x)
+{
 	switch (row_outcome(x)) {
 	case LEASE_ROW_PENDING:
 		return wait_for_row(x);
@@ -124,4 +130,15 @@ enum verdict stage_commit(struct exchange *x)
 	}
 	x->waiting = false;
 	return committed_hook(x);
+}
+
+enum verdict stage_commit(struct exchange *x)
+{
+	enum verdict v;
+
+	same_client_release(x);
+	v = x->commit_parked ? after_parking(x) : wait_then_hook(x);
+	if (v == VERDICT_CONTINUE && !x->has_response)
+		return exchange_drop(x, x->silent ? x->silent : DROP_PROCESSING_FAILED);
+	return v;
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * FILL: the response's options and boot fields. Lease options first, then the requested ones in the
- * client's order (RFC 2132 9.8), then those with always-send; 61 and 82 are echoed, 82 last (RFC
- * 3046 2.2). An option that a callout has set already stays unchanged.
+ * FILL: the response's options and boot fields, before callouts of leases4_committed see it. Lease
+ * options first, then the requested ones in the client's order (RFC 2132 9.8), then those with
+ * always-send; 61 and 82 are echoed, 82 last (RFC 3046 2.2). An option that a callout has set
+ * already stays unchanged.
  */
 #include "base/log.h"
 #include "base/cursor.h"
@@ -302,7 +303,7 @@ enum verdict stage_fill(struct exchange *x)
 	struct fill f = {.x = x};
 
 	if (!x->has_response)
-		return exchange_drop(x, x->silent ? x->silent : DROP_PROCESSING_FAILED);
+		return VERDICT_CONTINUE; /* COMMIT ends it: a RELEASE, or a silent server */
 	classify_additional(x);
 	fill_sources(x, &f.src);
 	if (x->nak_reason)

@@ -364,6 +364,7 @@ static enum verdict commit_row(struct exchange *x, uint8_t who)
 	memset(x, 0, sizeof(*x));
 	x->srv = &srv;
 	x->services = &services;
+	x->has_response = true;
 	arena_init_fixed(&x->pkt.arena, mem[0], sizeof(mem[0]));
 	l.addr = 0xc0000200 + who;
 	assert_int_equal(lease_db_assign(srv.db, &l, &c, &ch), 0);
@@ -384,6 +385,8 @@ static void test_commit_outcomes(void **state)
 	assert_int_equal(commit_row(x, 1), VERDICT_PARK);
 	fake_store_decide(&s);
 	assert_int_equal(stage_commit(x), VERDICT_CONTINUE);
+	x->has_response = false; /* a RELEASE */
+	assert_int_equal(stage_commit(x), VERDICT_DROP);
 
 	assert_int_equal(commit_row(x, 2), VERDICT_PARK);
 	other.addr = 0xc0000202;
