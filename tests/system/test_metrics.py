@@ -130,7 +130,7 @@ def test_metrics_of_stages(t):
     for labels, v in m.all("usher_stage_packets_total"):
         stages.setdefault(labels["stage"], {})[labels["verdict"]] = v
     assert list(stages)[0] == "receive" and list(stages)[-1] == "send", list(stages)
-    assert stages["fill"]["drop"] == 1 and stages["send"]["answer"] == 12, stages
+    assert stages["commit"]["drop"] == 1 and stages["send"]["answer"] == 12, stages
     assert stages["commit"]["park"] >= 5, stages
     names = list(stages)
     for before, after in zip(names, names[1:]):
