@@ -232,6 +232,27 @@ USHER_API int usher_lease_set_hostname(usher_lease *l, const char *name);
 USHER_API const uint8_t *usher_lease_hw(const usher_lease *l, size_t *ret_len);
 USHER_API const uint8_t *usher_lease_client_id(const usher_lease *l, size_t *ret_len);
 
+/*
+ * Returns the user-context of the lease in question as JSON text, also where the packet leaves that
+ * of the stored lease as it is; NULL: none. At lease4_select it is that of the new lease. Valid
+ * until the callout returns. 0; -EINVAL (no lease); -ENOSPC: it is longer than 16,384 octets, or
+ * than the memory that the packet has left.
+ */
+USHER_API int usher_lease4_context(usher_call *call, const char **ret);
+/*
+ * Sets it (copied): JSON text of a map. At lease4_select and lease4_renew it becomes part of the
+ * lease that is stored; at leases4_committed and lease4_offer usher_lease4_update() stores it. 0;
+ * -EINVAL (no lease, another hook point, no JSON map); -ENOSPC, as above; -ENOMEM.
+ */
+USHER_API int usher_lease4_set_context(usher_call *call, const char *json);
+/*
+ * Stores the user-context of the lease in question with the stored lease: at leases4_committed of
+ * an ACK, and at lease4_offer if the offer is a lease (offer-lifetime). The answer waits until that
+ * is on disk. 0; -EINVAL (another hook point, or no stored lease); -ESTALE: the lease was changed
+ * or deleted meanwhile, and nothing is stored; -ENOMEM.
+ */
+USHER_API int usher_lease4_update(usher_call *call);
+
 /* --- Expressions ------------------------------------------------------------------------------ */
 
 /*

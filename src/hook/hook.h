@@ -167,6 +167,11 @@ struct hook_services {
 	struct dhcp4_msg *(*answer)(void *ctx, enum dhcp4_type type);
 	/* Returns whether an address is a server identifier of this server. */
 	bool (*is_server_id)(void *ctx, uint32_t id);
+	/* Reads the user-context that the table has for a lease into the packet's memory; NULL:
+	 * none. 0, -ENOSPC (hook_keep_context()). */
+	int (*stored_context)(void *ctx, const struct lease *l, const char **ret);
+	/* Stores the user-context of the exchange's lease, see usher_lease4_update(). */
+	int (*update_lease)(void *ctx);
 };
 
 struct hook_registry;
@@ -283,6 +288,10 @@ enum usher_next_step hook_call(struct hook_registry *r, struct usher_call *call)
  * and no callout sees it. NULL: another hook point, or memory is out.
  */
 struct dhcp4_msg *hook_answer(struct usher_call *call, enum dhcp4_type type);
+enum { HOOK_CONTEXT_MAX = 16384 };
+/* Copies a user-context into a packet's memory. NULL: it is longer than HOOK_CONTEXT_MAX, or than
+ * the memory that the packet can spare. */
+const char *hook_keep_context(struct arena *a, const char *text);
 /* Drops the packet under a row of drop.def, which counts it. */
 void hook_drop(struct usher_call *call, unsigned drop);
 /* Adds a row of a built-in library to the commands, as usher_register_command(). Its function may

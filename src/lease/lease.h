@@ -55,7 +55,8 @@ struct lease {
 	LEASE_PICK_##kind(, , , uint8_t member[longest];, char member[(longest) + 1]; \
 			  , const char *member;)
 #include "lease/lease_fields.def"
-	uint64_t row; /* number of the row it was read at; set by the table, not read by it */
+	uint64_t row; /* number of the row it was read or written at; a change of the lease
+			 names it */
 };
 
 static inline int64_t lease_expire(const struct lease *l)

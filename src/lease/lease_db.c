@@ -342,6 +342,42 @@ int lease_db_put(struct lease_db *db, const struct lease *l, enum lease_put mode
 	return r;
 }
 
+static int set_context_locked(struct lease_db *db, const struct lease *read, const char *context,
+			      struct lease_change *ch)
+{
+	uint32_t idx = rec_lookup(db, read->addr).main;
+	struct lease l uninit;
+	int r;
+
+	if (!idx || rec_at(db, idx)->seq != read->row)
+		return -USHER_E_CHANGED;
+	rec_view(rec_at(db, idx), &l);
+	/* a table without a store numbers no rows */
+	if (rec_at(db, idx)->state != LEASE_ASSIGNED || l.cltt != read->cltt ||
+	    !span_eq(lease_hw(&l), lease_hw(read)) ||
+	    !span_eq(lease_client_id(&l), lease_client_id(read)))
+		return -USHER_E_CHANGED;
+	note_old(db, idx, ch);
+	l.user_context = context;
+	r = rec_store(db, &l, LEASE_ASSIGNED, &idx);
+	if (r == 0)
+		ch->seq = rec_log(db, idx, false);
+	return r;
+}
+
+int lease_db_set_context(struct lease_db *db, const struct lease *l, const char *context,
+			 struct lease_change *ret)
+{
+	int r;
+
+	ret->seq = 0;
+	ret->old_expired = false;
+	db_lock(db);
+	r = set_context_locked(db, l, context, ret);
+	db_unlock_quiet(db);
+	return r;
+}
+
 int lease_db_del(struct lease_db *db, uint32_t addr, struct lease_expect expect,
 		 struct lease_change *ret)
 {

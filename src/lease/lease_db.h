@@ -188,6 +188,13 @@ enum lease_put { LEASE_PUT_ADD, LEASE_PUT_UPDATE, LEASE_PUT_FORCE };
  * the present record is not the expected one. */
 int lease_db_put(struct lease_db *db, const struct lease *l, enum lease_put mode,
 		 struct lease_expect expect, struct lease_change *ret) must_check;
+/*
+ * Replaces the user-context of a running lease: of the record with l's row, address, identity and
+ * cltt. Wakes the store no more than the changes by packets do. -USHER_E_CHANGED: there is no such
+ * record any more.
+ */
+int lease_db_set_context(struct lease_db *db, const struct lease *l, const char *context,
+			 struct lease_change *ret) must_check;
 /* Deletes a record. -USHER_E_NOTFOUND, -USHER_E_CHANGED. */
 int lease_db_del(struct lease_db *db, uint32_t addr, struct lease_expect expect,
 		 struct lease_change *ret) must_check;

@@ -126,6 +126,18 @@ static int use_up_memory(usher_call *c)
 	return 0;
 }
 
+/* Sets the user-context of the lease, and stores it where the lease is stored already. */
+static int set_context(usher_call *c, const char *v)
+{
+	const char *point = usher_hook_point(c);
+	int r = usher_lease4_set_context(c, v);
+
+	if (r < 0 ||
+	    (strcmp(point, "leases4_committed") != 0 && strcmp(point, "lease4_offer") != 0))
+		return r;
+	return usher_lease4_update(c);
+}
+
 static int act(usher_call *c, const char *w)
 {
 	const char *v;
@@ -143,6 +155,8 @@ static int act(usher_call *c, const char *w)
 		return usher_lease_set_lifetime(usher_lease4(c), (uint32_t)atoi(v));
 	if ((v = scn_arg(w, "hostname")) != NULL)
 		return usher_lease_set_hostname(usher_lease4(c), v);
+	if ((v = scn_arg(w, "context")) != NULL)
+		return set_context(c, v);
 	if ((v = scn_arg(w, "host-id")) != NULL)
 		return set_host_id(c, v);
 	if ((v = scn_arg(w, "raw")) != NULL)

@@ -10,6 +10,7 @@
 #include "base/cursor.h"
 #include "config/config.h"
 #include "runtime/iface.h"
+#include "server/core/exchange_lease.h"
 #include "server/core/server.h"
 #include "server/core/snapshot.h"
 #include "server/core/trace.h"
@@ -110,7 +111,10 @@ static bool is_server_id(void *ctx, uint32_t id)
 	return exchange_is_server_id(ctx, id);
 }
 
-static const struct hook_services services = {.answer = begin_answer, .is_server_id = is_server_id};
+static const struct hook_services services = {.answer = begin_answer,
+					      .is_server_id = is_server_id,
+					      .stored_context = exchange_stored_context,
+					      .update_lease = exchange_update_lease};
 
 static void fill_call(struct exchange *x, struct usher_call *c, enum hook_point p)
 {

@@ -90,6 +90,7 @@ static int store_offer(struct exchange *x, struct lease *l, uint32_t lft)
 	if (change.had_old && hook_any(x->snap->hooks, HOOK_LEASE4_OFFER))
 		x->previous = arena_memdup(&x->pkt.arena, &change.old, sizeof(change.old));
 	x->wait_seq = change.seq;
+	l->row = change.seq;
 	alloc_reclaimed(x, &change);
 	return 0;
 }

@@ -341,6 +341,7 @@ static enum verdict request_assign(struct exchange *x, struct request *q)
 		return response_nak(x, r == -USHER_E_LIMIT ? "a limit of leases is reached"
 							   : "address is in use");
 	x->wait_seq = change.seq;
+	l->row = change.seq;
 	alloc_reclaimed(x, &change);
 	drop_others(x, q);
 	EXCHANGE_LOG(x, LOG_DHCP4_LEASE_ALLOC, "lease %s has been allocated for %u seconds",

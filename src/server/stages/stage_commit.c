@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * COMMIT: the answer waits here until the rows of its lease are on disk, then leases4_committed (or
- * lease4_offer) is called, which may park. Only this stage deals with durability. An exchange
- * without a response ends here, by the reason that PROCESS has set.
+ * lease4_offer) is called, which may park or write the lease again. Only this stage deals with
+ * durability. An exchange without a response ends here, by the reason that PROCESS has set.
  */
 #include "base/ip.h"
 #include "base/log.h"
@@ -42,32 +42,6 @@ static enum verdict server_decline(struct exchange *x)
 	return exchange_drop(x, DROP_NO_LEASE);
 }
 
-static enum verdict committed_hook(struct exchange *x)
-{
-	bool offer = x->type == DHCP4_DISCOVER;
-	enum hook_point p = offer ? HOOK_LEASE4_OFFER : HOOK_LEASES4_COMMITTED;
-	struct lease *shown = x->lease;
-	enum usher_next_step step;
-	bool park;
-
-	if (!x->committed_hook || !hook_any(x->snap->hooks, p))
-		return VERDICT_CONTINUE;
-	if (x->lease_reused)
-		x->lease = NULL; /* nothing was written, so callouts have nothing to see */
-	step = exchange_hook_parking(x, p, &park);
-	x->lease = shown;
-	if (park) {
-		x->commit_parked = true;
-		x->stage = STAGE_COMMIT;
-		return VERDICT_PARK;
-	}
-	if (step == USHER_DROP)
-		return exchange_drop(x, x->drop ? x->drop : exchange_hook_drop(p));
-	if (offer && x->parked.in_use)
-		return server_decline(x);
-	return VERDICT_CONTINUE;
-}
-
 /* Drops the packet: the store reports that its lease is another client's. The client's next
  * packet finds that in the table. */
 static enum verdict drop_refused(struct exchange *x)
@@ -104,19 +78,7 @@ static enum lease_outcome row_outcome(struct exchange *x)
 	return lease_store_outcome(s, x->wait_seq, x->wait_epoch);
 }
 
-/* Continues with an exchange that a callout parked: the result of a probe is known. */
-static enum verdict after_parking(struct exchange *x)
-{
-	x->commit_parked = false;
-	if (x->type != DHCP4_DISCOVER)
-		return VERDICT_CONTINUE;
-	if (x->parked.in_use)
-		return server_decline(x);
-	return exchange_server(x)->disabled ? exchange_drop(x, DROP_SERVICE_DISABLED)
-					    : VERDICT_CONTINUE;
-}
-
-static enum verdict wait_then_hook(struct exchange *x)
+static enum verdict await_row(struct exchange *x)
 {
 	switch (row_outcome(x)) {
 	case LEASE_ROW_PENDING:
@@ -129,7 +91,49 @@ static enum verdict wait_then_hook(struct exchange *x)
 		break;
 	}
 	x->waiting = false;
-	return committed_hook(x);
+	return VERDICT_CONTINUE;
+}
+
+/* Calls the callouts, once. One may have written the lease again: then the answer waits for that
+ * row, too. */
+static enum verdict committed_hook(struct exchange *x)
+{
+	bool offer = x->type == DHCP4_DISCOVER;
+	enum hook_point p = offer ? HOOK_LEASE4_OFFER : HOOK_LEASES4_COMMITTED;
+	struct lease *shown = x->lease;
+	uint64_t waited = x->wait_seq;
+	enum usher_next_step step;
+	bool park;
+
+	if (!x->committed_hook || !hook_any(x->snap->hooks, p))
+		return VERDICT_CONTINUE;
+	x->committed_hook = false;
+	if (x->lease_reused)
+		x->lease = NULL; /* nothing was written, so callouts have nothing to see */
+	step = exchange_hook_parking(x, p, &park);
+	x->lease = shown;
+	if (park) {
+		x->commit_parked = true;
+		x->stage = STAGE_COMMIT;
+		return VERDICT_PARK;
+	}
+	if (step == USHER_DROP)
+		return exchange_drop(x, x->drop ? x->drop : exchange_hook_drop(p));
+	if (offer && x->parked.in_use)
+		return server_decline(x);
+	return x->wait_seq > waited ? await_row(x) : VERDICT_CONTINUE;
+}
+
+/* Continues with an exchange that a callout parked: the result of a probe is known. A row
+ * that a callout wrote may still be on its way to disk. */
+static enum verdict after_parking(struct exchange *x)
+{
+	x->commit_parked = false;
+	if (x->type == DHCP4_DISCOVER && x->parked.in_use)
+		return server_decline(x);
+	if (x->type == DHCP4_DISCOVER && exchange_server(x)->disabled)
+		return exchange_drop(x, DROP_SERVICE_DISABLED);
+	return x->waiting ? await_row(x) : VERDICT_CONTINUE;
 }
 
 enum verdict stage_commit(struct exchange *x)
@@ -137,7 +141,9 @@ enum verdict stage_commit(struct exchange *x)
 	enum verdict v;
 
 	same_client_release(x);
-	v = x->commit_parked ? after_parking(x) : wait_then_hook(x);
+	v = x->commit_parked ? after_parking(x) : await_row(x);
+	if (v == VERDICT_CONTINUE)
+		v = committed_hook(x);
 	if (v == VERDICT_CONTINUE && !x->has_response)
 		return exchange_drop(x, x->silent ? x->silent : DROP_PROCESSING_FAILED);
 	return v;

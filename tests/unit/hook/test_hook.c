@@ -302,6 +302,56 @@ static void test_leases(void **state)
 	assert_int_equal(n, 2);
 }
 
+static int stored_context(void *ctx, const struct lease *l, const char **ret)
+{
+	(void)ctx;
+	*ret = l->addr ? "{ \"a\": 1 }" : NULL;
+	return 0;
+}
+
+static int update_lease(void *ctx)
+{
+	return ((struct world *)ctx)->unpacks ? 0 : -ESTALE;
+}
+
+static void test_lease_context(void **state)
+{
+	static const struct hook_services services = {.stored_context = stored_context,
+						      .update_lease = update_lease};
+	struct usher_call c = call_at(HOOK_LEASES4_COMMITTED);
+	static char longest[HOOK_CONTEXT_MAX + 16];
+	const char *text;
+
+	(void)state;
+	c.services = &services;
+	w.lease = (struct lease){.addr = 0xc0000201};
+	assert_int_equal(CALL(usher_lease4_context)(&c, &text), 0);
+	assert_string_equal(text, "{ \"a\": 1 }"); /* the packet has not changed it */
+	assert_int_equal(CALL(usher_lease4_set_context)(&c, "{\"b\":2}"), 0);
+	assert_int_equal(usher_lease4_context(&c, &text), 0);
+	assert_string_equal(text, "{\"b\":2}");
+	assert_int_equal(usher_lease4_set_context(&c, "[1]"), -EINVAL);
+	assert_int_equal(usher_lease4_set_context(&c, "{"), -EINVAL);
+	(void)snprintf(longest, sizeof(longest), "{\"c\":\"%*d\"}", HOOK_CONTEXT_MAX, 1);
+	assert_int_equal(usher_lease4_set_context(&c, longest), -ENOSPC);
+	assert_int_equal(usher_lease4_context(&c, &text), 0);
+	assert_string_equal(text, "{\"b\":2}"); /* a refusal changes nothing */
+	assert_int_equal(CALL(usher_lease4_update)(&c), -ESTALE);
+	w.unpacks = true;
+	assert_int_equal(usher_lease4_update(&c), 0);
+
+	c = call_at(HOOK_LEASE4_SELECT); /* a new lease: nothing is stored yet */
+	c.services = &services;
+	w.lease.user_context = NULL;
+	assert_int_equal(usher_lease4_context(&c, &text), 0);
+	assert_null(text);
+	assert_int_equal(usher_lease4_update(&c), -EINVAL);
+	c = call_at(HOOK_LEASE4_RELEASE);
+	assert_int_equal(usher_lease4_set_context(&c, "{}"), -EINVAL);
+	c.lease = NULL;
+	assert_int_equal(usher_lease4_context(&c, &text), -EINVAL);
+}
+
 /* --- parking ---------------------------------------------------------------------------------- */
 
 static void test_park(void **state)
@@ -801,6 +851,7 @@ int main(void)
 		cmocka_unit_test_setup(test_options, setup),
 		cmocka_unit_test_setup(test_texts, setup),
 		cmocka_unit_test_setup(test_leases, setup),
+		cmocka_unit_test_setup(test_lease_context, setup),
 		cmocka_unit_test_setup(test_park, setup),
 		cmocka_unit_test_setup(test_library, setup),
 		cmocka_unit_test_setup(test_registry, setup),

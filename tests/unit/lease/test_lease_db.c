@@ -758,7 +758,9 @@ static void test_expected_row(void **state)
 	struct lease_store *store;
 	struct lease_change ch;
 	struct lease read, other;
+	struct arena mem;
 
+	arena_init(&mem);
 	assert_int_equal(journal_open(&jo, f->db, &store, NULL), 0); /* it numbers the rows */
 	assert_int_equal(lease_db_assign(f->db, &l, &a, &ch), 0);
 	assert_int_equal(lease_db_get(f->db, l.addr, NULL, &read, NULL), 0);
@@ -773,8 +775,14 @@ static void test_expected_row(void **state)
 			 -USHER_E_CHANGED);
 	assert_int_equal(lease_db_put(f->db, &read, LEASE_PUT_UPDATE, lease_expect_row(&read), &ch),
 			 -USHER_E_CHANGED);
+	assert_int_equal(lease_db_set_context(f->db, &read, "{}", &ch), -USHER_E_CHANGED);
 	assert_int_equal(lease_db_get(f->db, l.addr, NULL, &read, NULL), 0);
 	assert_int_equal(read.hw[1], 2);
+	assert_int_equal(lease_db_set_context(f->db, &read, "{\"a\":1}", &ch), 0);
+	assert_int_equal(lease_db_get(f->db, l.addr, &mem, &read, NULL), 0);
+	assert_string_equal(read.user_context, "{\"a\":1}");
+	assert_int_equal(read.row, ch.seq);
+	arena_fini(&mem);
 	assert_int_equal(lease_db_del(f->db, l.addr, lease_expect_row(&read), &ch), 0);
 	lease_store_close(store);
 }
