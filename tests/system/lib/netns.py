@@ -217,7 +217,7 @@ def end_process(p, grace):
             pass
     if p.poll() is None:
         p.kill()
-    return p.wait(10)
+    return p.wait(60)  # the kernel closes thousands of packet sockets one after another
 
 
 def wait_for(what, cond, timeout=10.0, step=0.02):
