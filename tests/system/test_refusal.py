@@ -9,12 +9,12 @@ import socket
 import subprocess
 import time
 
+from lib.hook_library import compile_library
 from lib.netns import wait_for
 from lib.runner import test
 from lib.server import SANITIZED, slack, subnet
 
 NOBODY = 65534
-_INCLUDE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "include")
 _LIBRARY = """
 #include <usher/hook.h>
 #include <fcntl.h>
@@ -28,19 +28,10 @@ int usher_hook_load(usher_lib *lib) { (void)lib; return 0; }
 """
 
 
-def _compile(path, text, *args):
-    source = path + ".c"
-    with open(source, "w", encoding="utf-8") as f:
-        f.write(text)
-    subprocess.run(["cc", "-shared", "-fPIC", "-I", _INCLUDE, *args, "-o", path, source], check=True)
-    os.remove(source)
-    return path
-
-
 def _traced(t, directory, name="traced.so"):
     """A hook library whose constructor makes a file. The library, the file."""
     trace = t.lab.path("constructed")
-    return _compile(os.path.join(directory, name), _LIBRARY, "-DTRACE=\"%s\"" % trace), trace
+    return compile_library(os.path.join(directory, name), _LIBRARY, "-DTRACE=\"%s\"" % trace), trace
 
 
 def _as_nobody(s, name, arguments):
@@ -136,7 +127,7 @@ def test_H11_refusals_leave_nothing(t):
     t.wire()
     dirs = _open_dirs(t, "logs", "run", "hooks")
     library, trace = _traced(t, dirs[2])
-    _compile(dirs[2] + "/foreign.so", "int foreign;")
+    compile_library(dirs[2] + "/foreign.so", "int foreign;")
     os.mkfifo(dirs[2] + "/fifo.so")
     with open(library, "rb") as whole, open(dirs[2] + "/cut.so", "wb") as cut:
         cut.write(whole.read()[:700])
@@ -303,8 +294,8 @@ def test_H11_a_refused_start_leaves_nothing(t):
     t.wire()
     dirs = _open_dirs(t, "logs", "run", "hooks")
     library, trace = _traced(t, dirs[2])
-    _compile(dirs[2] + "/foreign.so", "int foreign;")
-    _compile(dirs[2] + "/fails.so", _FAILS, "-DOFF=0", "-DLOAD=-1")
+    compile_library(dirs[2] + "/foreign.so", "int foreign;")
+    compile_library(dirs[2] + "/fails.so", _FAILS, "-DOFF=0", "-DLOAD=-1")
     os.mkfifo(dirs[2] + "/fifo.so")
     with open(library, "rb") as whole, open(dirs[2] + "/cut.so", "wb") as cut:
         cut.write(whole.read()[:700])
@@ -374,8 +365,8 @@ def test_A7_every_library_and_every_limit_in_one_run(t):
     t.wire()
     work = t.lab.path("bad")
     os.makedirs(work)
-    old, new = (_compile(os.path.join(work, n), _FAILS, "-DOFF=%d" % off, "-DLOAD=0") for n, off in (("old.so", -1), ("new.so", 1)))
-    fails, fails2 = (_compile(os.path.join(work, n), _FAILS, "-DOFF=0", "-DLOAD=-1") for n in ("fails.so", "fails2.so"))
+    old, new = (compile_library(os.path.join(work, n), _FAILS, "-DOFF=%d" % off, "-DLOAD=0") for n, off in (("old.so", -1), ("new.so", 1)))
+    fails, fails2 = (compile_library(os.path.join(work, n), _FAILS, "-DOFF=0", "-DLOAD=-1") for n in ("fails.so", "fails2.so"))
     for name, text in (("one.lua", "x = = 1\n"), ("two.lua", "haka.rule{ on = 7, eval = print }\n")):
         with open(os.path.join(work, name), "w", encoding="utf-8") as f:
             f.write(text)

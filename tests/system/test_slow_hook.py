@@ -3,15 +3,14 @@
 first one has read: an address is never acknowledged to two clients."""
 
 import os
-import subprocess
 
 from lib import dhcp
 from lib.client import Client, Ledger, mac_of
+from lib.hook_library import compile_library
 from lib.netns import wait_for
 from lib.runner import test
 from lib.server import slack, subnet
 
-_INCLUDE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "include")
 _SLOW = 0x66  # the second octet of a client whose callouts wait
 # Waits while the file "gate" is there, five seconds at most; says so by the file "entered". "skip": sets SKIP then.
 _LIBRARY = """
@@ -44,12 +43,7 @@ X, Y = "10.77.0.30", "10.77.0.31"
 
 
 def _library(directory, point):
-    source, out = os.path.join(directory, "slow.c"), os.path.join(directory, "slow.so")
-    with open(source, "w", encoding="utf-8") as f:
-        f.write(_LIBRARY)
-    subprocess.run(["cc", "-shared", "-fPIC", "-I", _INCLUDE, "-DDIR=\"%s\"" % directory, "-DPOINTS=\"%s\"" % point,
-                    "-o", out, source], check=True)
-    return out
+    return compile_library(os.path.join(directory, "slow.so"), _LIBRARY, "-DDIR=\"%s\"" % directory, "-DPOINTS=\"%s\"" % point)
 
 
 def _touch(directory, name):
