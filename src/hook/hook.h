@@ -288,8 +288,7 @@ enum usher_next_step hook_call(struct hook_registry *r, struct usher_call *call)
  * and no callout sees it. NULL: another hook point, or memory is out.
  */
 struct dhcp4_msg *hook_answer(struct usher_call *call, enum dhcp4_type type);
-enum { HOOK_CONTEXT_MAX = 16384 };
-/* Copies a user-context into a packet's memory. NULL: it is longer than HOOK_CONTEXT_MAX, or than
+/* Copies a user-context into a packet's memory. NULL: it is longer than LEASE_CONTEXT_MAX, or than
  * the memory that the packet can spare. */
 const char *hook_keep_context(struct arena *a, const char *text);
 /* Drops the packet under a row of drop.def, which counts it. */

@@ -14,9 +14,9 @@ enum { MEMORY_RESERVE = 2048 };
 
 const char *hook_keep_context(struct arena *a, const char *text)
 {
-	size_t n = strnlen(text, HOOK_CONTEXT_MAX + 1);
+	size_t n = strnlen(text, LEASE_CONTEXT_MAX + 1);
 
-	if (n > HOOK_CONTEXT_MAX || (!a->grows && a->cap - a->used < n + MEMORY_RESERVE))
+	if (n > LEASE_CONTEXT_MAX || (!a->grows && a->cap - a->used < n + MEMORY_RESERVE))
 		return NULL;
 	return arena_strndup(a, text, n);
 }
@@ -44,7 +44,7 @@ int usher_lease4_context(usher_call *call, const char **ret)
 		return 0;
 	}
 	if (call->lease->user_context &&
-	    strnlen(call->lease->user_context, HOOK_CONTEXT_MAX + 1) > HOOK_CONTEXT_MAX)
+	    strnlen(call->lease->user_context, LEASE_CONTEXT_MAX + 1) > LEASE_CONTEXT_MAX)
 		return -ENOSPC;
 	*ret = call->lease->user_context;
 	return 0;

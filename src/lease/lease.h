@@ -59,6 +59,9 @@ struct lease {
 			 names it */
 };
 
+/* The octets of a user-context that is read for a packet; commands set longer ones. */
+enum { LEASE_CONTEXT_MAX = 16384 };
+
 static inline int64_t lease_expire(const struct lease *l)
 {
 	return l->valid_lft == LEASE_INFINITE ? INT64_MAX : l->cltt + l->valid_lft;
@@ -72,6 +75,12 @@ static inline struct span lease_hw(const struct lease *l)
 static inline struct span lease_client_id(const struct lease *l)
 {
 	return span_of(l->client_id, l->client_id_len);
+}
+
+/* Returns whether two leases have the hardware address and the client identifier in common. */
+static inline bool lease_same_identity(const struct lease *a, const struct lease *b)
+{
+	return span_eq(lease_hw(a), lease_hw(b)) && span_eq(lease_client_id(a), lease_client_id(b));
 }
 
 /* The client. Either part may be empty, not both. */

@@ -354,8 +354,7 @@ static int set_context_locked(struct lease_db *db, const struct lease *read, con
 	rec_view(rec_at(db, idx), &l);
 	/* a table without a store numbers no rows */
 	if (rec_at(db, idx)->state != LEASE_ASSIGNED || l.cltt != read->cltt ||
-	    !span_eq(lease_hw(&l), lease_hw(read)) ||
-	    !span_eq(lease_client_id(&l), lease_client_id(read)))
+	    !lease_same_identity(&l, read))
 		return -USHER_E_CHANGED;
 	note_old(db, idx, ch);
 	l.user_context = context;

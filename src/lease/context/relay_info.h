@@ -14,9 +14,8 @@
 
 #include "config/json/json.h"
 
-/* CONTEXT_MAX: octets of a context that is parsed for a packet. OPTION_MAX: octets of an option 82
- * that is taken from a context. */
-enum { RELAY_CONTEXT_MAX = 16384, RELAY_OPTION_MAX = 1024 };
+/* Octets of an option 82 that is taken from a context. */
+enum { RELAY_OPTION_MAX = 1024 };
 
 /* sanity-checks.extended-info-checks. Each value checks more than the one before. */
 enum relay_check { RELAY_CHECK_NONE, RELAY_CHECK_FIX, RELAY_CHECK_STRICT, RELAY_CHECK_PEDANTIC };

@@ -15,7 +15,7 @@ static bool has_relay_key(const struct lease *l, const struct bulk_query *q, str
 	struct relay_info info;
 	struct span key = span_of(q->key, q->key_len);
 
-	return relay_info_read(a, l->user_context, RELAY_CONTEXT_MAX, &info) &&
+	return relay_info_read(a, l->user_context, LEASE_CONTEXT_MAX, &info) &&
 	       span_eq(q->by == BULK_RELAY_ID ? info.relay_id : info.remote_id, key);
 }
 

@@ -41,7 +41,7 @@ static inline bool lease_query_runs(const struct lease *l, int64_t now_s)
 bool lease_query_has_subnet(const struct config *cfg, const struct lease *l);
 /*
  * Sets the fields and options of an active lease: ciaddr, chaddr, 61, 91, 51, 58, 59, 82. Contexts
- * longer than RELAY_CONTEXT_MAX give no 82. 0; -USHER_E_NOTFOUND: its subnet is not configured;
+ * longer than LEASE_CONTEXT_MAX give no 82. 0; -USHER_E_NOTFOUND: its subnet is not configured;
  * -USHER_E_NOMEM. RFC 4388 6.4.2
  */
 int lease_query_fill(struct dhcp4_msg *m, const struct lease *l, const struct config *cfg,

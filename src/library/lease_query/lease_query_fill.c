@@ -118,7 +118,7 @@ static int set_relay_info(struct dhcp4_msg *m, const struct lease *l)
 	if (!l->user_context)
 		return 0;
 	arena_init(&a);
-	if (relay_info_read(&a, l->user_context, RELAY_CONTEXT_MAX, &info) && info.sub_options.n)
+	if (relay_info_read(&a, l->user_context, LEASE_CONTEXT_MAX, &info) && info.sub_options.n)
 		r = dhcp4_opt_set(m, DHCP4_OPT_AGENT_OPTIONS, info.sub_options);
 	arena_fini(&a);
 	return r;

@@ -15,11 +15,6 @@
 
 #include <errno.h>
 
-static bool has_identity_of(const struct lease *a, const struct lease *b)
-{
-	return span_eq(lease_hw(a), lease_hw(b)) && span_eq(lease_client_id(a), lease_client_id(b));
-}
-
 int exchange_stored_context(void *exchange, const struct lease *l, const char **ret)
 {
 	struct exchange *x = exchange;
@@ -30,7 +25,7 @@ int exchange_stored_context(void *exchange, const struct lease *l, const char **
 	*ret = NULL;
 	arena_init(&a); /* contexts have any size */
 	if (lease_db_get(exchange_server(x)->db, l->addr, &a, &stored, NULL) == 0 &&
-	    stored.user_context && has_identity_of(&stored, l)) {
+	    stored.user_context && lease_same_identity(&stored, l)) {
 		*ret = hook_keep_context(&x->pkt.arena, stored.user_context);
 		r = *ret ? 0 : -ENOSPC;
 	}

@@ -269,6 +269,37 @@ static int get_deleted_lease(lua_State *L, void *obj)
 	return 1;
 }
 
+static int push_text(lua_State *L, const char *text)
+{
+	if (!text)
+		return 0;
+	lua_pushstring(L, text);
+	return 1;
+}
+
+static int get_lease_context(lua_State *L, void *obj)
+{
+	struct lua_state *st = obj;
+	const char *text;
+	int r = st->call->lease ? usher_lease4_context(st->call, &text) : 0;
+
+	if (r < 0)
+		return luaL_error(L, "call.lease_context: longer than the packet's memory");
+	return push_text(L, st->call->lease ? text : NULL);
+}
+
+static void set_lease_context(lua_State *L, void *obj, int idx)
+{
+	struct lua_state *st = obj;
+	struct span s = script_check_span(L, idx, "call.lease_context");
+	int r = usher_lease4_set_context(st->call, (const char *)s.p);
+
+	if (r == -EINVAL)
+		luaL_error(L, "call.lease_context: no JSON map, or no lease to change at %s",
+			   usher_hook_point(st->call));
+	check_abi_result(L, st, r, "call.lease_context");
+}
+
 static int get_fake_allocation(lua_State *L, void *obj)
 {
 	lua_pushboolean(L, usher_fake_allocation(((const struct lua_state *)obj)->call));
@@ -333,14 +364,6 @@ static void set_address_in_use(lua_State *L, void *obj, int idx)
 	usher_set_address_in_use(st->call, script_check_bool(L, idx, "call.address_in_use"));
 }
 
-static int push_text(lua_State *L, const char *text)
-{
-	if (!text)
-		return 0;
-	lua_pushstring(L, text);
-	return 1;
-}
-
 static int get_command(lua_State *L, void *obj)
 {
 	return push_text(L, usher_command_name(((const struct lua_state *)obj)->call));
@@ -396,6 +419,19 @@ static int method_unpack(lua_State *L)
 	return 1;
 }
 
+/* Stores the context of the lease. Gives Lua false if the lease was changed meanwhile. */
+static int method_update_lease(lua_State *L)
+{
+	struct lua_state *st = script_check(L, 1, &lua_call_class);
+	int r = usher_lease4_update(st->call);
+
+	if (r < 0 && r != -ESTALE)
+		return luaL_error(L, "call:update_lease: no lease with a context is stored at %s",
+				  usher_hook_point(st->call));
+	lua_pushboolean(L, r == 0);
+	return 1;
+}
+
 const struct script_class lua_call_class = {
 	.name = "call",
 	.fields = (const struct script_field[]){{"hook", get_hook, NULL},
@@ -409,6 +445,8 @@ const struct script_class lua_call_class = {
 						{"classes", get_classes, NULL},
 						{"lease", get_lease, NULL},
 						{"deleted_lease", get_deleted_lease, NULL},
+						{"lease_context", get_lease_context,
+						 set_lease_context},
 						{"fake_allocation", get_fake_allocation, NULL},
 						{"remove_lease", get_remove_lease, NULL},
 						{"raw", get_raw, set_raw},
@@ -422,6 +460,7 @@ const struct script_class lua_call_class = {
 	.methods = (const struct script_method[]){{"drop", method_drop},
 						  {"skip", method_skip},
 						  {"unpack", method_unpack},
+						  {"update_lease", method_update_lease},
 						  {"park", lua_call_park},
 						  {0}},
 	.meta = (const struct luaL_Reg[]){{"__pairs", script_pairs_fields}, {NULL, NULL}},

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * The relay's information beside a lease, from packets to contexts (lease/context/relay_info.h) and
- * back. Contexts are parsed outside of the packet's arena, and only up to RELAY_CONTEXT_MAX octets:
+ * back. Contexts are parsed outside of the packet's arena, and only up to LEASE_CONTEXT_MAX octets:
  * a longer one, which only a command can set, stays as it is, and gives no option 82.
  */
 #include "server/stages/agent_info.h"
@@ -44,19 +44,19 @@ static const char *join_contexts(struct exchange *x, struct arena *a, const stru
 /* Returns whether a context is too long to be parsed for a packet, and counts it. */
 static bool is_too_long(struct exchange *x, const char *text)
 {
-	if (!text || strnlen(text, RELAY_CONTEXT_MAX + 1) <= RELAY_CONTEXT_MAX)
+	if (!text || strnlen(text, LEASE_CONTEXT_MAX + 1) <= LEASE_CONTEXT_MAX)
 		return false;
 	stats_add(x->stats, METRIC_CONTEXT_TOO_LONG, 1);
 	TRACE(x, "the context of the lease is longer than %d octets, and stays as it is",
-	      RELAY_CONTEXT_MAX);
+	      LEASE_CONTEXT_MAX);
 	return true;
 }
 
 /* Completes the new context by the stored one. Returns whether the information changes. */
 static bool merge_stored(struct exchange *x, struct arena *a, const char *text, struct lease *l)
 {
-	struct json *stored = relay_context_parse(a, text, RELAY_CONTEXT_MAX);
-	struct json *ours = relay_context_parse(a, l->user_context, RELAY_CONTEXT_MAX);
+	struct json *stored = relay_context_parse(a, text, LEASE_CONTEXT_MAX);
+	struct json *ours = relay_context_parse(a, l->user_context, LEASE_CONTEXT_MAX);
 	bool changed = true;
 
 	if (!stored || !ours)
@@ -103,7 +103,7 @@ static struct span stored_option(struct exchange *x, struct arena *a)
 	if (l.state != LEASE_ASSIGNED || alloc_expired(x, &l) || !lease_is_of(&l, &who) ||
 	    is_too_long(x, l.user_context))
 		return SPAN_NULL;
-	(void)relay_info_read(a, l.user_context, RELAY_CONTEXT_MAX, &info);
+	(void)relay_info_read(a, l.user_context, LEASE_CONTEXT_MAX, &info);
 	copy = arena_memdup(&x->pkt.arena, info.sub_options.p, info.sub_options.n);
 	return copy ? span_of(copy, info.sub_options.n) : SPAN_NULL;
 }

@@ -162,8 +162,7 @@ static enum verdict request_check(struct exchange *x, struct request *q)
 static bool lease_same(const struct lease *a, const struct lease *b)
 {
 	return a->valid_lft == b->valid_lft && a->subnet_id == b->subnet_id &&
-	       a->pool_id == b->pool_id && span_eq(lease_hw(a), lease_hw(b)) &&
-	       span_eq(lease_client_id(a), lease_client_id(b)) &&
+	       a->pool_id == b->pool_id && lease_same_identity(a, b) &&
 	       strcmp(a->hostname, b->hostname) == 0;
 }
 

@@ -319,7 +319,7 @@ static void test_lease_context(void **state)
 	static const struct hook_services services = {.stored_context = stored_context,
 						      .update_lease = update_lease};
 	struct usher_call c = call_at(HOOK_LEASES4_COMMITTED);
-	static char longest[HOOK_CONTEXT_MAX + 16];
+	static char longest[LEASE_CONTEXT_MAX + 16];
 	const char *text;
 
 	(void)state;
@@ -332,7 +332,7 @@ static void test_lease_context(void **state)
 	assert_string_equal(text, "{\"b\":2}");
 	assert_int_equal(usher_lease4_set_context(&c, "[1]"), -EINVAL);
 	assert_int_equal(usher_lease4_set_context(&c, "{"), -EINVAL);
-	(void)snprintf(longest, sizeof(longest), "{\"c\":\"%*d\"}", HOOK_CONTEXT_MAX, 1);
+	(void)snprintf(longest, sizeof(longest), "{\"c\":\"%*d\"}", LEASE_CONTEXT_MAX, 1);
 	assert_int_equal(usher_lease4_set_context(&c, longest), -ENOSPC);
 	assert_int_equal(usher_lease4_context(&c, &text), 0);
 	assert_string_equal(text, "{\"b\":2}"); /* a refusal changes nothing */
