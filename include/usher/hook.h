@@ -233,23 +233,25 @@ USHER_API const uint8_t *usher_lease_hw(const usher_lease *l, size_t *ret_len);
 USHER_API const uint8_t *usher_lease_client_id(const usher_lease *l, size_t *ret_len);
 
 /*
- * Returns the user-context of the lease in question as JSON text, also where the packet leaves that
- * of the stored lease as it is; NULL: none. At lease4_select it is that of the new lease. Valid
- * until the callout returns. 0; -EINVAL (no lease); -ENOSPC: it is longer than 16,384 octets, or
- * than the memory that the packet has left.
+ * Reads the user-context of the call's lease, as JSON text in *ret; NULL: none. Where the packet
+ * does not change the context, the text is the stored lease's; a new lease (lease4_select) has its
+ * own. Valid until the callout returns. 0; -EINVAL (no lease); -ENOSPC: the text is longer than
+ * 16,384 octets, or than the memory that the packet has left.
  */
 USHER_API int usher_lease4_context(usher_call *call, const char **ret);
 /*
- * Sets it (copied): JSON text of a map. At lease4_select and lease4_renew it becomes part of the
- * lease that is stored; at leases4_committed and lease4_offer usher_lease4_update() stores it. 0;
- * -EINVAL (no lease, another hook point, no JSON map); -ENOSPC, as above; -ENOMEM.
+ * Sets the user-context of the call's lease to a copy of the text, which is a JSON map. At
+ * lease4_select and lease4_renew the context becomes part of the lease that is stored; at
+ * leases4_committed and lease4_offer usher_lease4_update() stores it. 0; -EINVAL (no lease, another
+ * hook point, no JSON map); -ENOSPC: the text is longer than 16,384 octets, or than the memory that
+ * the packet has left; -ENOMEM.
  */
 USHER_API int usher_lease4_set_context(usher_call *call, const char *json);
 /*
- * Stores the user-context of the lease in question with the stored lease: at leases4_committed of
- * an ACK, and at lease4_offer if the offer is a lease (offer-lifetime). The answer waits until that
- * is on disk. 0; -EINVAL (another hook point, or no stored lease); -ESTALE: the lease was changed
- * or deleted meanwhile, and nothing is stored; -ENOMEM.
+ * Stores the context that usher_lease4_set_context() has set: at leases4_committed of an ACK, and
+ * at lease4_offer if the offer is a lease (offer-lifetime). The answer waits until the row is on
+ * disk. 0; -EINVAL (another hook point, no context was set, or no lease is stored); -ESTALE: the
+ * lease was changed or deleted meanwhile, and nothing is stored; -ENOMEM.
  */
 USHER_API int usher_lease4_update(usher_call *call);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* The user-context of the lease of a call: reading, setting, storing. */
+/* The functions of the hook ABI that read, set and store the user-context of a call's lease. */
 #include "hook/hook.h"
 
 #include "base/buf.h"
@@ -21,8 +21,7 @@ const char *hook_keep_context(struct arena *a, const char *text)
 	return arena_strndup(a, text, n);
 }
 
-/* Returns whether the packet may leave the context of the stored lease as it is, by a lease without
- * one. */
+/* Returns whether a lease without a context leaves the context of the stored lease unchanged. */
 static bool may_keep_stored(const usher_call *call)
 {
 	return call->services && call->point != HOOK_LEASE4_SELECT;

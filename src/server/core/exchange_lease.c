@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Reading and storing of the context. The client's other packets may change the lease between its
- * assignment and the callout, because COMMIT has released the client: so a change names the row
- * that this exchange has written.
+ * Reads and stores the user-context of a lease. Other packets of the client may change the lease
+ * between its assignment and the callout, because COMMIT has released the client. So a change names
+ * the row that this exchange has written.
  */
 #include "server/core/exchange_lease.h"
 
