@@ -78,7 +78,7 @@ def test_page_views(t):
     assert s.alive()
 
 
-@test(timeout=120)
+@test(timeout=120, alone=True)
 def test_page_live(t):
     """A DORA of a real client is visible within a second; the drops of a stage and their traces; one client's story."""
     s, port = _serve(t)
