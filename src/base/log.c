@@ -38,6 +38,7 @@ struct log {
 	int64_t start_ns;
 	pthread_mutex_t lock;
 	_Atomic uint32_t on[LOG_N_IDS]; /* bit set of sinks; 0: off */
+	_Atomic bool debugs;		/* any of them has severity DEBUG */
 	struct log_sink *sinks[LOG_MAX_SINKS];
 	size_t n_sinks;
 	bool threaded;
@@ -66,18 +67,6 @@ static const struct {
 #include "base/log_ids.def"
 #undef LOG_ID
 };
-
-/* Returns Kea's debug level of a message of severity DEBUG; 0 for others. */
-static int debug_level(enum log_id id)
-{
-	static const uint8_t levels[LOG_N_IDS] = {
-#define DEBUG_LEVEL(id, level) [LOG_##id] = (level),
-#include "base/log_levels.def"
-#undef DEBUG_LEVEL
-	};
-
-	return ids[id].severity != LOG_SEV_DEBUG ? 0 : levels[id] ? levels[id] : 40;
-}
 
 static const char *const severity_names[] = {"DEBUG", "INFO", "WARN", "ERROR", "FATAL", "NONE"};
 
@@ -125,7 +114,7 @@ static bool is_routed(const struct route *r, enum log_id id)
 {
 	if (ids[id].severity < r->severity)
 		return false;
-	return ids[id].severity != LOG_SEV_DEBUG || debug_level(id) <= r->debuglevel;
+	return ids[id].severity != LOG_SEV_DEBUG || log_debuglevel(id) <= r->debuglevel;
 }
 
 int log_configure(struct log *log, const struct log_rule *rules, size_t n, bool debug)
@@ -136,6 +125,7 @@ int log_configure(struct log *log, const struct log_rule *rules, size_t n, bool 
 	struct route routes[LOG_N_IDS];
 	uint16_t rule_sinks[LOG_MAX_RULES] = {0};
 	size_t n_fresh = 0, n_old;
+	bool debugs = false;
 	int r;
 
 	if (n > ARRAY_LEN(rule_sinks))
@@ -162,8 +152,11 @@ int log_configure(struct log *log, const struct log_rule *rules, size_t n, bool 
 	n_old = log->n_sinks;
 	memcpy(log->sinks, fresh, n_fresh * sizeof(fresh[0]));
 	log->n_sinks = n_fresh;
-	for (size_t id = 0; id < LOG_N_IDS; id++)
+	for (size_t id = 0; id < LOG_N_IDS; id++) {
 		log->on[id] = is_routed(&routes[id], (enum log_id)id) ? routes[id].sinks : 0;
+		debugs |= log->on[id] && ids[id].severity == LOG_SEV_DEBUG;
+	}
+	log->debugs = debugs;
 	(void)pthread_mutex_unlock(&log->lock);
 	log_sinks_close(old, n_old);
 	return 0;
@@ -244,6 +237,11 @@ bool log_on(const struct log *log, enum log_id id)
 	return log && atomic_load_explicit(&log->on[id], memory_order_relaxed) != 0;
 }
 
+bool log_debugs(const struct log *log)
+{
+	return log && atomic_load_explicit(&log->debugs, memory_order_relaxed);
+}
+
 uint64_t log_lost(struct log *log)
 {
 	(void)pthread_mutex_lock(&log->lock);
@@ -252,16 +250,6 @@ uint64_t log_lost(struct log *log)
 			(void)atomic_fetch_add(&log->lost, log_queue_lost(log->sinks[i]->queue));
 	(void)pthread_mutex_unlock(&log->lock);
 	return atomic_load_explicit(&log->lost, memory_order_relaxed);
-}
-
-int log_least_debuglevel(void)
-{
-	int least = INT_MAX;
-
-	for (unsigned i = 0; i < LOG_N_IDS; i++)
-		if (ids[i].severity == LOG_SEV_DEBUG && debug_level((enum log_id)i) < least)
-			least = debug_level((enum log_id)i);
-	return least;
 }
 
 /* Replaces control characters: text from strangers must not split a line in two. */

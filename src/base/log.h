@@ -92,6 +92,8 @@ void log_forget(struct log *log);
 void log_reopen(struct log *log);
 /* Returns whether a message of this id would be written. A NULL log writes nothing. */
 bool log_on(const struct log *log, enum log_id id);
+/* Returns whether any message of severity DEBUG would be written. */
+bool log_debugs(const struct log *log);
 /* Returns whether a message of this id would be written now. False also for a warning that would
  * only be held back; it is counted as held back. Call this where many packets may meet one
  * fault. */
@@ -107,6 +109,8 @@ void log_start_threads(struct log *log);
 void log_flush(struct log *log, int64_t timeout_ns);
 /* Returns the number of lines lost because a sink was blocked. */
 uint64_t log_lost(struct log *log);
+/* Returns the debuglevel from which on a message of severity DEBUG is written. */
+int log_debuglevel(enum log_id id);
 /* Returns the least debuglevel that enables any message of severity DEBUG. */
 int log_least_debuglevel(void);
 /* Returns the number of a facility's name ("local0"), -1: unknown. */

@@ -28,6 +28,7 @@ enum {
 	TRACE_TEXT = 12288,
 	TRACE_RING = 128,
 	STAMP_CAP = 48,
+	FINDING_CAP = 1536,
 	WATCH_RATE = 200,
 	DROP_RING = 8,
 	HEAD_SHOWN = 64
@@ -36,7 +37,8 @@ enum {
 struct trace {
 	size_t n;
 	bool noted;   /* the text holds more than the time */
-	bool watched; /* only because drops are watched */
+	bool wanted;  /* it is kept, and logged as a whole */
+	bool watched; /* the text is written because drops are watched */
 	char text[TRACE_TEXT];
 };
 
@@ -178,22 +180,24 @@ void trace_begin(struct exchange *x)
 
 	if (x->trace)
 		return;
-	wanted = log_on(exchange_log(x), LOG_DHCP4_PACKET_TRACE) ||
+	bool debugs = log_debugs(exchange_log(x)), watched;
+
+	wanted = (debugs && log_on(exchange_log(x), LOG_DHCP4_PACKET_TRACE)) ||
 		 is_wanted(exchange_server(x)->tracer, x);
-	if (!wanted && !is_watched(x))
+	watched = !wanted && is_watched(x);
+	if (!debugs && !wanted && !watched)
 		return;
 	x->trace = malloc(sizeof(*x->trace));
 	if (!x->trace)
 		return;
 	x->trace->noted = false;
-	x->trace->watched = !wanted;
-	x->trace->n = stamp_put(x, x->trace->text);
+	x->trace->wanted = wanted;
+	x->trace->watched = watched;
+	x->trace->n = wanted || watched ? stamp_put(x, x->trace->text) : 0;
 }
 
-void trace_note(struct exchange *x, const char *fmt, ...)
+static void append(struct trace *t, const char *fmt, va_list ap)
 {
-	struct trace *t = x->trace;
-	va_list ap;
 	int n;
 
 	if (t->n && t->noted)
@@ -203,13 +207,35 @@ void trace_note(struct exchange *x, const char *fmt, ...)
 		return;
 	}
 	t->noted = true;
-	va_start(ap, fmt);
 	n = vsnprintf(t->text + t->n, TRACE_TEXT - t->n, fmt, ap);
-	va_end(ap);
 	if (n > 0)
 		t->n += (size_t)n;
 	if (t->n >= TRACE_TEXT)
 		t->n = TRACE_TEXT - 1;
+}
+
+static void log_finding(struct exchange *x, enum log_id id, const char *fmt, va_list ap)
+{
+	char text[FINDING_CAP];
+
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	log_msg(exchange_log(x), id, "%s: %s", exchange_label(x), text);
+}
+
+void trace_note(struct exchange *x, enum log_id id, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (x->trace->wanted || x->trace->watched) {
+		va_start(ap, fmt);
+		append(x->trace, fmt, ap);
+		va_end(ap);
+	}
+	if (id != LOG_DHCP4_PACKET_TRACE && log_on(exchange_log(x), id)) {
+		va_start(ap, fmt);
+		log_finding(x, id, fmt, ap);
+		va_end(ap);
+	}
 }
 
 void tracer_watch_drops(struct tracer *t, int64_t until_ns)
@@ -253,8 +279,9 @@ void trace_drop(struct exchange *x, enum drop d)
 	if (likely(!until_ns) || clock_mono_ns(&exchange_server(x)->clock) > until_ns)
 		return;
 	if (x->trace && x->trace->watched)
-		trace_note(x, "=> %s", drop_info(d)->sentence);
-	text = x->trace ? strdup(x->trace->text) : describe_packet(x);
+		trace_note(x, LOG_DHCP4_PACKET_TRACE, "=> %s", drop_info(d)->sentence);
+	text = x->trace && (x->trace->wanted || x->trace->watched) ? strdup(x->trace->text)
+								   : describe_packet(x);
 	if (!text)
 		return;
 	(void)pthread_mutex_lock(&t->lock);
@@ -288,16 +315,20 @@ void trace_end(struct exchange *x, const char *outcome)
 {
 	if (!x->trace)
 		return;
-	if (!x->trace->watched) {
-		trace_note(x, "=> %s", outcome);
+	if (x->trace->wanted) {
+		trace_note(x, LOG_DHCP4_PACKET_TRACE, "=> %s", outcome);
 		keep_trace(x);
 	}
 	free(x->trace);
 	x->trace = NULL;
 }
 
-void trace_options(struct exchange *x, const char *side, const struct dhcp4_msg *m)
+void trace_options(struct exchange *x, enum log_id id, const struct dhcp4_msg *m)
 {
+	const char *side = id == LOG_DHCP4_QUERY_DATA ? "query" : "response";
+
+	if (!x->trace->wanted && !x->trace->watched && !log_on(exchange_log(x), id))
+		return;
 	for (unsigned i = 0; i < m->n_opts; i++) {
 		const struct dhcp4_option *o = &m->opts[i];
 		const struct option_def *def = option_defs_by_code(x->cfg->defs, "dhcp4", o->code);
@@ -308,7 +339,7 @@ void trace_options(struct exchange *x, const char *side, const struct dhcp4_msg 
 			option_text(def, o->data, &text);
 		else
 			buf_hex(&text, o->data, ':');
-		trace_note(x, "%s option %u %s: %s", side, o->code, def ? def->name : "unknown",
+		trace_note(x, id, "%s option %u %s: %s", side, o->code, def ? def->name : "unknown",
 			   text.p && !text.failed ? text.p : "");
 		buf_fini(&text);
 	}

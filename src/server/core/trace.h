@@ -2,11 +2,13 @@
 /*
  * The packet trace: for one client (or every packet, with -d) the stages that it passed, their
  * findings, and the reason of its end. Finished traces are kept in a small ring for the command
- * packet-trace-get. While no trace is requested, it costs one test of a pointer.
+ * packet-trace-get. A finding with an id of its own is a log message besides, where its logger has
+ * severity DEBUG. While neither is requested, it costs one test of a pointer.
  */
 #pragma once
 
 #include "base/attr.h"
+#include "base/log.h"
 #include "base/span.h"
 #include "packet/packet.h"
 
@@ -36,16 +38,23 @@ struct json *tracer_get(struct tracer *t, struct arena *a, bool clear);
 
 /* Called once the client is known: starts the exchange's trace if one was requested. */
 void trace_begin(struct exchange *x);
-/* Adds a line to the trace of the running stage. Test x->trace first, as the macro does, because
- * evaluating the arguments may be costly. */
-void trace_note(struct exchange *x, const char *fmt, ...) printf_like(2, 3);
-/* Adds the options of a message, each with its name and its value. side: "query", "response". */
-void trace_options(struct exchange *x, const char *side, const struct dhcp4_msg *m);
-#define TRACE(x, ...)                                 \
-	do {                                          \
-		if (unlikely((x)->trace != NULL))     \
-			trace_note((x), __VA_ARGS__); \
+/*
+ * Adds a finding of the running stage to the trace, and logs it under id; LOG_DHCP4_PACKET_TRACE:
+ * it is in the trace only. Test x->trace first, as the macro does, because evaluating the arguments
+ * may be costly.
+ */
+void trace_note(struct exchange *x, enum log_id id, const char *fmt, ...) printf_like(3, 4);
+/* Adds the options of the query (LOG_DHCP4_QUERY_DATA) or of the response
+ * (LOG_DHCP4_RESPONSE_DATA), each with its name and its value. */
+void trace_options(struct exchange *x, enum log_id id, const struct dhcp4_msg *m);
+/* Adds a finding with the id LOG_<id>. */
+#define FINDING(x, id, ...)                                     \
+	do {                                                    \
+		if (unlikely((x)->trace != NULL))               \
+			trace_note((x), LOG_##id, __VA_ARGS__); \
 	} while (0)
+/* Adds a finding that has no id of its own. */
+#define TRACE(x, ...) FINDING(x, DHCP4_PACKET_TRACE, __VA_ARGS__)
 /*
  * Keeps the last packets that are dropped until the time until_ns (monotonic), eight for each
  * reason, with a trace where the client was known and fewer than 200 packets a second are traced.

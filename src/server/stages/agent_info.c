@@ -123,5 +123,6 @@ void agent_info_recover(struct exchange *x)
 	x->rai = s;
 	x->rai_stashed = true;
 	exchange_add_class(x, CLASS_STASH_AGENT_OPTIONS);
-	TRACE(x, "option 82 of %zu octets is that of the lease", s.n);
+	FINDING(x, DHCP4_RECOVERED_STASHED_RELAY_AGENT_INFO,
+		"option 82 of %zu octets is that of the lease", s.n);
 }

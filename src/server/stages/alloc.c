@@ -191,14 +191,16 @@ void alloc_reclaimed(struct exchange *x, const struct lease_change *change)
 		(void)exchange_hook(x, p, &old, NULL);
 }
 
-static void lease_identity(const struct exchange *x, struct lease *l)
+/* Writes the client's identity, with its identifier where that counts in the subnet. */
+static void lease_identity(const struct exchange *x, const struct config_subnet *s, struct lease *l)
 {
 	l->hw_len = (uint8_t)(x->hw.n > LEASE_HW_MAX ? LEASE_HW_MAX : x->hw.n);
 	if (l->hw_len)
 		memcpy(l->hw, x->hw.p, l->hw_len);
+	if (!s->params.match_client_id || !x->client_id.n)
+		return;
 	l->client_id_len = (uint16_t)x->client_id.n;
-	if (x->client_id.n)
-		memcpy(l->client_id, x->client_id.p, x->client_id.n);
+	memcpy(l->client_id, x->client_id.p, x->client_id.n);
 }
 
 struct lease *alloc_lease(struct exchange *x, const struct candidate *c,
@@ -211,7 +213,7 @@ struct lease *alloc_lease(struct exchange *x, const struct candidate *c,
 	x->subnet = c->subnet;
 	x->pool = pool;
 	x->host = c->host;
-	lease_identity(x, l);
+	lease_identity(x, c->subnet, l);
 	l->addr = addr;
 	l->subnet_id = c->subnet->id;
 	l->pool_id = pool ? pool->pool_id : 0;
@@ -237,15 +239,13 @@ static struct lease hold_key(const struct exchange *x, const struct candidate *c
 			    .subnet_id = c->subnet->id,
 			    .pool_id = pool ? pool->pool_id : 0};
 
-	lease_identity(x, &key);
-	if (!c->subnet->params.match_client_id)
-		key.client_id_len = 0;
+	lease_identity(x, c->subnet, &key);
 	return key;
 }
 
 /* Holds addr for the client if the client may have it and the address is free. */
 static struct lease *try_address(struct exchange *x, const struct candidate *c, uint32_t addr,
-				 const char *what)
+				 enum log_id id, const char *what)
 {
 	const struct config_pool *pool;
 	struct lease key;
@@ -254,10 +254,11 @@ static struct lease *try_address(struct exchange *x, const struct candidate *c, 
 		return NULL;
 	key = hold_key(x, c, pool, addr);
 	if (lease_db_hold(exchange_server(x)->db, &key) < 0) {
-		TRACE(x, "%s is in use", what);
+		FINDING(x, ALLOC_ENGINE_V4_REQUEST_IN_USE, "%s is in use", what);
 		return NULL;
 	}
-	TRACE(x, "offering the %s", what);
+	if (unlikely(x->trace != NULL))
+		trace_note(x, id, "offering the %s", what);
 	return alloc_lease(x, c, pool, addr);
 }
 
@@ -288,7 +289,9 @@ const struct candidate *alloc_reserved(const struct exchange *x)
 static struct lease *try_reservation(struct exchange *x)
 {
 	const struct candidate *c = alloc_reserved(x);
-	struct lease *l = c ? try_address(x, c, c->host->addr, "reserved address") : NULL;
+	struct lease *l = c ? try_address(x, c, c->host->addr, LOG_ALLOC_ENGINE_V4_DISCOVER_HR,
+					  "reserved address")
+			    : NULL;
 
 	if (c && !l)
 		reservation_conflict(x, c);
@@ -302,7 +305,10 @@ static struct lease *try_own(struct exchange *x)
 
 	for (size_t i = 0; i < n; i++) {
 		const struct candidate *c = alloc_candidate(x, own[i].subnet_id);
-		struct lease *l = c ? try_address(x, c, own[i].addr, "client's own address") : NULL;
+		struct lease *l = c ? try_address(x, c, own[i].addr,
+						  LOG_ALLOC_ENGINE_V4_OFFER_EXISTING_LEASE,
+						  "client's own address")
+				    : NULL;
 
 		if (l)
 			return l;
@@ -317,7 +323,9 @@ static struct lease *try_requested(struct exchange *x)
 	if (!dhcp4_opt_u32(&x->query, DHCP4_OPT_REQUESTED_ADDRESS, &addr))
 		return NULL;
 	for (uint32_t i = 0; i < x->n_candidates; i++) {
-		struct lease *l = try_address(x, &x->candidates[i], addr, "requested address");
+		struct lease *l = try_address(x, &x->candidates[i], addr,
+					      LOG_ALLOC_ENGINE_V4_OFFER_REQUESTED_LEASE,
+					      "requested address");
 
 		if (l)
 			return l;
@@ -370,7 +378,8 @@ static struct lease *pick_from_pool(struct exchange *x, const struct candidate *
 
 	if (r < 0)
 		return NULL;
-	TRACE(x, held ? "picked the address of the pool's oldest offer" : "picked from the pool");
+	FINDING(x, ALLOC_ENGINE_V4_OFFER_NEW_LEASE,
+		held ? "picked the address of the pool's oldest offer" : "picked from the pool");
 	return alloc_lease(x, c, p, key.addr);
 }
 

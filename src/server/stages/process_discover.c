@@ -17,6 +17,7 @@
 #include "server/core/server.h"
 #include "server/core/snapshot.h"
 #include "server/stages/stages.h"
+#include "server/core/trace.h"
 #include "wire/option_codes.h"
 
 /*
@@ -105,6 +106,7 @@ enum verdict process_discover(struct exchange *x)
 
 	if (exchange_has_builtin(x, CLASS_REJECT))
 		return exchange_drop(x, DROP_CLASS_REJECT);
+	FINDING(x, DHCP4_DISCOVER, "DISCOVER is processed");
 	if (!x->subnet || !x->n_candidates)
 		return exchange_drop(x, DROP_NO_SUBNET);
 	v6_only = wants_v6_only(x);

@@ -3,6 +3,8 @@
  * DHCPRELEASE and DHCPDECLINE (RFC 2131 4.3.3, 4.3.4): only the holder can end or decline a lease;
  * neither is answered. Both name an address, so the subnet is the lease's, not the packet's.
  */
+#include "base/attr.h"
+#include "base/buf.h"
 #include "base/error.h"
 #include "base/ip.h"
 #include "base/log.h"
@@ -83,6 +85,40 @@ enum verdict process_release(struct exchange *x)
 	return end_silently(x, &change, DROP_RELEASE_DONE);
 }
 
+/* Writes an identity as text, "-" for none. */
+static const char *identity_text(struct exchange *x, struct span s)
+{
+	struct buf b;
+	const char *text = NULL;
+
+	buf_init(&b);
+	buf_hex(&b, s, ':');
+	if (b.p && !b.failed)
+		text = arena_strdup(&x->pkt.arena, b.p);
+	buf_fini(&b);
+	return text ? text : "-";
+}
+
+static cold_fn void log_refused_decline(struct exchange *x, uint32_t addr)
+{
+	struct lease l uninit;
+	char ip[IP_TEXT_LEN];
+
+	if (lease_db_get(exchange_server(x)->db, addr, NULL, &l, NULL) < 0) {
+		EXCHANGE_LOG(x, LOG_DHCP4_DECLINE_LEASE_NOT_FOUND,
+			     "Received DHCPDECLINE for addr %s: there is no such lease",
+			     ip_text(addr, ip));
+		return;
+	}
+	EXCHANGE_LOG(x, LOG_DHCP4_DECLINE_LEASE_MISMATCH,
+		     "Received DHCPDECLINE for addr %s, but the data doesn't match: received "
+		     "hwaddr: %s, lease hwaddr: %s, received client-id: %s, lease client-id: %s, "
+		     "lease state: %u",
+		     ip_text(addr, ip), identity_text(x, x->hw), identity_text(x, lease_hw(&l)),
+		     identity_text(x, x->client_id), identity_text(x, lease_client_id(&l)),
+		     (unsigned)l.state);
+}
+
 enum verdict process_decline(struct exchange *x)
 {
 	struct lease_change change;
@@ -96,8 +132,7 @@ enum verdict process_decline(struct exchange *x)
 		return exchange_drop(x, DROP_DECLINE_NO_ADDRESS);
 	l = own_lease(x, addr, &who, DROP_DECLINE_NOT_OWNED, DROP_DECLINE_NOT_OWNED);
 	if (!l) {
-		EXCHANGE_LOG(x, LOG_DHCP4_DECLINE_FAIL, "DECLINE of %s: %s", ip_text(addr, ip),
-			     drop_info(x->drop)->sentence);
+		log_refused_decline(x, addr);
 		return not_done(x);
 	}
 	if (exchange_hook(x, HOOK_LEASE4_DECLINE, l, NULL) != USHER_CONTINUE)

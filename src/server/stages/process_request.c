@@ -55,10 +55,12 @@ static bool request_parse(const struct exchange *x, struct request *q)
 	return q->addr != 0;
 }
 
-static enum verdict nak_if(struct exchange *x, bool authoritative, enum drop silent,
+/* Sends a NAK with the reason and the log message id, or drops the packet where the server is not
+ * authoritative. */
+static enum verdict nak_if(struct exchange *x, bool authoritative, enum drop silent, enum log_id id,
 			   const char *reason)
 {
-	return authoritative ? response_nak(x, reason) : exchange_drop(x, silent);
+	return authoritative ? response_nak(x, id, reason) : exchange_drop(x, silent);
 }
 
 static bool is_authoritative(const struct exchange *x)
@@ -72,13 +74,14 @@ static enum verdict without_subnet(struct exchange *x, const struct request *q)
 	case REQUEST_REBINDING:
 		return exchange_drop(x, DROP_NO_SUBNET);
 	case REQUEST_INIT_REBOOT:
-		return nak_if(x, is_authoritative(x), DROP_NO_SUBNET,
+		return nak_if(x, is_authoritative(x), DROP_NO_SUBNET, LOG_DHCP4_PACKET_NAK_0001,
 			      "client is on none of the configured networks");
 	case REQUEST_SELECTING:
 	case REQUEST_RENEWING:
 		break;
 	}
-	return response_nak(x, "client is on none of the configured networks");
+	return response_nak(x, LOG_DHCP4_PACKET_NAK_0001,
+			    "client is on none of the configured networks");
 }
 
 /* Finds the candidate that allows the address, also by a reservation alone. */
@@ -130,11 +133,11 @@ static enum verdict check_init_reboot(struct exchange *x, const struct request *
 		return VERDICT_CONTINUE; /* a reservation counts as a record */
 	if (!held && !reserved_elsewhere(x, q))
 		return nak_if(x, is_authoritative(x), DROP_UNKNOWN_CLIENT,
-			      "no lease of this client is known");
+			      LOG_DHCP4_NO_LEASE_INIT_REBOOT, "no lease of this client is known");
 	for (size_t i = 0; i < q->n_own; i++)
 		if (q->own[i].addr == q->addr)
 			return VERDICT_CONTINUE;
-	return response_nak(x, "client has another address");
+	return response_nak(x, LOG_DHCP4_PACKET_NAK_0002, "client has another address");
 }
 
 /* Decides all that needs no change of the table. CONTINUE without a response: the lease is to be
@@ -149,12 +152,14 @@ static enum verdict request_check(struct exchange *x, struct request *q)
 			return v;
 	}
 	if (reserved_elsewhere(x, q))
-		return response_nak(x, "another address is reserved for the client");
+		return response_nak(x, LOG_DHCP4_PACKET_NAK_0004,
+				    "another address is reserved for the client");
 	if (q->c)
 		return VERDICT_CONTINUE;
 	if (alloc_in_any_pool(x, q->addr))
-		return response_nak(x, "address is not for this client");
+		return response_nak(x, LOG_DHCP4_PACKET_NAK_0004, "address is not for this client");
 	return nak_if(x, q->state == REQUEST_SELECTING || is_authoritative(x), DROP_UNKNOWN_ADDRESS,
+		      LOG_DHCP4_UNKNOWN_ADDRESS_REQUESTED,
 		      "address is not on the client's network");
 }
 
@@ -260,7 +265,7 @@ static enum verdict request_reuse(struct exchange *x, struct lease *l, const str
 	char ip[IP_TEXT_LEN];
 
 	if (!reuse_hook(x, l, old))
-		return response_nak(x, "the lease ended meanwhile");
+		return response_nak(x, LOG_DHCP4_PACKET_NAK_0004, "the lease ended meanwhile");
 	exchange_count(x, x->subnet, SUBNET_LEASE_REUSES);
 	TRACE(x, "lease reused, %u s left", left);
 	if (old->row > x->wait_seq)
@@ -303,14 +308,25 @@ static enum verdict request_skipped(struct exchange *x, struct lease *l, const s
 	int64_t now = clock_wall_s(&exchange_server(x)->clock);
 
 	if (!old)
-		return response_nak(x, "a callout refused the lease");
+		return response_nak(x, LOG_DHCP4_PACKET_NAK_0004, "a callout refused the lease");
 	if (!is_unchanged(x, old) || alloc_expired(x, old))
-		return response_nak(x, "the lease ended meanwhile");
+		return response_nak(x, LOG_DHCP4_PACKET_NAK_0004, "the lease ended meanwhile");
 	*l = *old;
 	x->wait_seq = old->row;
 	return grant_lease(x, l,
 			   old->valid_lft == LEASE_INFINITE ? LEASE_INFINITE
 							    : (uint32_t)(lease_expire(old) - now));
+}
+
+/* Adds to the trace how the lease was granted: extended or new, in a record that existed or not. */
+static void trace_assigned(struct exchange *x, bool renewal, bool had_record)
+{
+	trace_note(x,
+		   renewal ? LOG_ALLOC_ENGINE_V4_REQUEST_EXTEND_LEASE
+			   : LOG_ALLOC_ENGINE_V4_REQUEST_ALLOC_REQUESTED,
+		   renewal ? "the lease is extended" : "the lease is new");
+	trace_note(x, had_record ? LOG_DHCPSRV_MEMFILE_UPDATE_ADDR4 : LOG_DHCPSRV_MEMFILE_ADD_ADDR4,
+		   "row %llu is written", (unsigned long long)x->wait_seq);
 }
 
 static enum verdict request_assign(struct exchange *x, struct request *q)
@@ -337,10 +353,13 @@ static enum verdict request_assign(struct exchange *x, struct request *q)
 		return request_skipped(x, l, old);
 	r = lease_db_assign_within(srv->db, l, &who, x->bounds, &change);
 	if (r < 0)
-		return response_nak(x, r == -USHER_E_LIMIT ? "a limit of leases is reached"
-							   : "address is in use");
+		return response_nak(x, LOG_DHCP4_PACKET_NAK_0004,
+				    r == -USHER_E_LIMIT ? "a limit of leases is reached"
+							: "address is in use");
 	x->wait_seq = change.seq;
 	l->row = change.seq;
+	if (unlikely(x->trace != NULL))
+		trace_assigned(x, old != NULL, change.had_old);
 	alloc_reclaimed(x, &change);
 	drop_others(x, q);
 	EXCHANGE_LOG(x, LOG_DHCP4_LEASE_ALLOC, "lease %s has been allocated for %u seconds",
@@ -355,12 +374,13 @@ enum verdict process_request(struct exchange *x)
 
 	x->committed_hook = true; /* also for a NAK, with no leases */
 	if (exchange_has_builtin(x, CLASS_REJECT))
-		return response_nak(x, "client is rejected by class");
+		return response_nak(x, LOG_DHCP4_PACKET_NAK_0005, "client is rejected by class");
 	/* kea-dhcp4 takes a REQUEST to it for one of the offered address, or of any */
 	if (!request_parse(x, &q) && q.state != REQUEST_SELECTING)
 		return exchange_drop(x, DROP_NO_REQUESTED_ADDRESS);
-	TRACE(x, "REQUEST in state %s",
-	      (const char *const[]){"SELECTING", "INIT-REBOOT", "RENEWING", "REBINDING"}[q.state]);
+	FINDING(x, DHCP4_REQUEST, "REQUEST in state %s",
+		(const char *const[]){"SELECTING", "INIT-REBOOT", "RENEWING",
+				      "REBINDING"}[q.state]);
 	if (!x->subnet || !x->n_candidates)
 		return without_subnet(x, &q);
 	q.n_own = alloc_own(x, &q.own);
@@ -368,7 +388,8 @@ enum verdict process_request(struct exchange *x)
 		return exchange_drop(x, DROP_PROCESSING_FAILED);
 	request_place(x, &q);
 	if (!q.addr && !request_choose(x, &q))
-		return response_nak(x, "there is no address for the client");
+		return response_nak(x, LOG_DHCP4_PACKET_NAK_0004,
+				    "there is no address for the client");
 	v = request_check(x, &q);
 	if (v != VERDICT_CONTINUE || x->has_response)
 		return v;

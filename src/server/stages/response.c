@@ -28,7 +28,7 @@ int response_start(struct exchange *x, enum dhcp4_type type)
 	return dhcp4_opt_set_u8(r, DHCP4_OPT_MESSAGE_TYPE, (uint8_t)type);
 }
 
-enum verdict response_nak(struct exchange *x, const char *reason)
+enum verdict response_nak(struct exchange *x, enum log_id id, const char *reason)
 {
 	if (response_start(x, DHCP4_NAK) < 0)
 		return exchange_drop(x, DROP_PROCESSING_FAILED);
@@ -37,7 +37,8 @@ enum verdict response_nak(struct exchange *x, const char *reason)
 	/* RFC 2131 4.3.2: through a relay, the NAK must reach a client even without an address */
 	if (x->query.giaddr)
 		x->response.flags |= DHCP4_FLAG_BROADCAST;
-	TRACE(x, "NAK: %s", reason);
+	if (unlikely(x->trace != NULL))
+		trace_note(x, id, "NAK: %s", reason);
 	EXCHANGE_LOG(x, LOG_DHCP4_NAK, "NAK: %s", reason);
 	return VERDICT_CONTINUE;
 }

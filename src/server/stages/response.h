@@ -10,7 +10,7 @@
 /* Starts a response of this type with the fields of the query that RFC 2131 table 3 copies. */
 int response_start(struct exchange *x, enum dhcp4_type type) must_check;
 /* Makes a NAK with a reason for operator and client (option 56). */
-enum verdict response_nak(struct exchange *x, const char *reason);
+enum verdict response_nak(struct exchange *x, enum log_id id, const char *reason);
 /*
  * Sets hostname and answer_fqdn of the exchange from the reservation or the query, by the rules of
  * the pool or subnet that is chosen. addr: the address of the lease, which generated names are made

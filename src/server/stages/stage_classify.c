@@ -39,7 +39,8 @@ static struct expr_ctx expr_context(struct exchange *x)
 static void eval_failed(struct exchange *x, const struct config_class *c, const char *why)
 {
 	stats_add(x->stats, METRIC_EVAL_FAILED, 1);
-	EXCHANGE_LOG(x, LOG_EVAL_FAIL, "class %s: %s", c->name, why);
+	EXCHANGE_LOG(x, c->template_test ? LOG_DHCPSRV_TEMPLATE_EVAL_ERROR : LOG_DHCPSRV_EVAL_ERROR,
+		     "class %s: %s", c->name, why);
 	TRACE(x, "class %s: expression failed: %s", c->name, why);
 }
 
@@ -99,7 +100,7 @@ static void classify_template(struct exchange *x, const struct config_class *c,
 		eval_failed(x, c, why);
 		return;
 	}
-	TRACE(x, "class %s: %s", c->name, v.n ? "yes" : "no");
+	FINDING(x, DHCPSRV_TEMPLATE_EVAL_RESULT, "class %s: %s", c->name, v.n ? "yes" : "no");
 	if (!v.n)
 		return;
 	prefix = arena_printf(&x->pkt.arena, "SPAWN_%s_", c->name);
@@ -119,7 +120,7 @@ static void classify_test(struct exchange *x, const struct config_class *c,
 
 	if (r < 0)
 		eval_failed(x, c, why);
-	TRACE(x, "class %s: %s", c->name, yes ? "yes" : "no");
+	FINDING(x, DHCPSRV_EVAL_RESULT, "class %s: %s", c->name, yes ? "yes" : "no");
 	arena_rewind(&x->pkt.arena, mark);
 	if (yes)
 		exchange_add_class(x, c->id);
@@ -232,11 +233,11 @@ static void trace_addresses(struct exchange *x)
 	uint32_t addr;
 
 	if (dhcp4_opt_u32(&x->query, DHCP4_OPT_REQUESTED_ADDRESS, &addr))
-		trace_note(x, "requests %s", ip_text(addr, ip));
+		TRACE(x, "requests %s", ip_text(addr, ip));
 	if (x->query.ciaddr)
-		trace_note(x, "ciaddr %s", ip_text(x->query.ciaddr, ip));
+		TRACE(x, "ciaddr %s", ip_text(x->query.ciaddr, ip));
 	if (x->query.giaddr)
-		trace_note(x, "giaddr %s", ip_text(x->query.giaddr, ip));
+		TRACE(x, "giaddr %s", ip_text(x->query.giaddr, ip));
 }
 
 enum verdict stage_classify(struct exchange *x)
@@ -248,7 +249,9 @@ enum verdict stage_classify(struct exchange *x)
 	TRACE(x, "%s from %s", dhcp4_type_name(x->type), exchange_label(x));
 	if (unlikely(x->trace != NULL)) {
 		trace_addresses(x);
-		trace_options(x, "query", &x->query);
+		trace_note(x, LOG_DHCP4_BUFFER_UNPACK, "%zu octets, %u options", (size_t)x->raw.n,
+			   (unsigned)x->query.n_opts);
+		trace_options(x, LOG_DHCP4_QUERY_DATA, &x->query);
 	}
 	exchange_add_class(x, CLASS_ALL);
 	if (unlikely(x->cfg->stash_agent_options))

@@ -5,6 +5,7 @@
  * selected one first, then the others of its shared network. A reservation in one of them puts its
  * subnet first, as in Kea.
  */
+#include "base/buf.h"
 #include "base/ip.h"
 #include "config/config.h"
 #include "hook/host_source.h"
@@ -156,7 +157,8 @@ static void move_to_front(struct exchange *x, uint32_t n)
 	x->candidates[0] = c;
 	x->subnet = c.subnet;
 	subnet_adopt_address(x);
-	TRACE(x, "subnet %s, for the reservation there", c.subnet->text);
+	FINDING(x, DHCP4_SUBNET_DYNAMICALLY_CHANGED, "subnet %s, for the reservation there",
+		c.subnet->text);
 }
 
 /* Lists the candidates: the selected subnet, then the others of its network in order of id.
@@ -234,6 +236,32 @@ void host_identify(struct exchange *x)
 		(void)exchange_hook(x, HOOK_HOST4_IDENTIFIER, NULL, NULL);
 }
 
+static void trace_host(struct exchange *x)
+{
+	char ip[IP_TEXT_LEN];
+
+	if (x->host)
+		trace_note(x, LOG_HOSTS_CFG_GET_ONE_SUBNET_ID_IDENTIFIER_HOST,
+			   "reservation: address %s", ip_text(x->host->addr, ip));
+	else if (x->subnet)
+		trace_note(x, LOG_HOSTS_CFG_GET_ONE_SUBNET_ID_IDENTIFIER_NULL, "no reservation");
+}
+
+/* Adds the names of the classes to the trace. */
+static void trace_classes(struct exchange *x)
+{
+	struct buf names;
+
+	buf_init(&names);
+	for (uint32_t i = 0; i < x->n_class_order; i++)
+		buf_printf(&names, "%s%s", i ? ", " : "", x->cfg->class_names[x->class_order[i]]);
+	for (uint32_t i = 0; i < x->n_extra_classes; i++)
+		buf_printf(&names, ", %s", x->extra_classes[i]);
+	if (names.p && !names.failed)
+		trace_note(x, LOG_DHCP4_CLASSES_ASSIGNED, "classes %s", names.p);
+	buf_fini(&names);
+}
+
 enum verdict stage_host(struct exchange *x)
 {
 	if (x->type == DHCP4_RELEASE || x->type == DHCP4_DECLINE)
@@ -242,14 +270,15 @@ enum verdict stage_host(struct exchange *x)
 		host_identify(x);
 	if (x->subnet && !candidates_build(x))
 		return exchange_drop(x, DROP_PROCESSING_FAILED);
-	if (x->host)
-		TRACE(x, "reservation: address %u.%u.%u.%u", x->host->addr >> 24,
-		      x->host->addr >> 16 & 255, x->host->addr >> 8 & 255, x->host->addr & 255);
+	if (unlikely(x->trace != NULL))
+		trace_host(x);
 	if (classes_apply(x, x->host))
 		apply_classes(x, x->host);
 	exchange_add_class(x, x->known ? CLASS_KNOWN : CLASS_UNKNOWN);
 	classify_pass(x, true);
 	candidates_filter(x);
+	if (unlikely(x->trace != NULL))
+		trace_classes(x);
 	if (exchange_has_builtin(x, CLASS_DROP))
 		return exchange_drop(x, DROP_CLASS_DROP);
 	return VERDICT_CONTINUE;

@@ -169,7 +169,9 @@ enum verdict stage_pack(struct exchange *x)
 		return exchange_drop(x, DROP_PACK_FAILED);
 	x->out_len = e.len;
 	if (unlikely(x->trace != NULL))
-		trace_options(x, "response", &x->response);
+		trace_options(x, LOG_DHCP4_RESPONSE_DATA, &x->response);
+	FINDING(x, DHCP4_PACKET_PACK, "%s of %zu octets",
+		dhcp4_type_name(dhcp4_msg_type(&x->response)), (size_t)e.len);
 	if (e.n_omitted) {
 		stats_add(x->stats, METRIC_OPTIONS_OMITTED, e.n_omitted);
 		if (e.first_omitted == DHCP4_OPT_AGENT_OPTIONS)

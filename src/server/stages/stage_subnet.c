@@ -79,6 +79,9 @@ enum verdict stage_subnet(struct exchange *x)
 		return exchange_drop(x, DROP_CLASS_DROP);
 	x->subnet = subnet_select(x, selector_address(x));
 	subnet_adopt_address(x);
-	TRACE(x, "subnet %s", x->subnet ? x->subnet->text : "none");
+	if (x->subnet)
+		FINDING(x, DHCP4_SUBNET_SELECTED, "subnet %s", x->subnet->text);
+	else
+		FINDING(x, DHCP4_SUBNET_SELECTION_FAILED, "subnet none");
 	return VERDICT_CONTINUE;
 }

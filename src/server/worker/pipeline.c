@@ -116,7 +116,7 @@ static cold_fn void trace_row(struct exchange *x, const struct row *row, enum ve
 {
 	static const char *const texts[] = {"done", "drop", "parked", "sent"};
 
-	trace_note(x, "%s: %s", stage_name((enum stage)(row - rows)), texts[v & 3]);
+	TRACE(x, "%s: %s", stage_name((enum stage)(row - rows)), texts[v & 3]);
 }
 
 /* Continues behind subnet4_select with the subnet that a library found meanwhile. */

@@ -111,6 +111,17 @@ static void finish_exchange(struct exchange *x, const char *outcome)
 	give_slot(w, x);
 }
 
+static enum log_id drop_log_id(enum drop d)
+{
+	static const enum log_id drop_ids[DROP_N] = {
+#define DROP_LOG(symbol, id) [DROP_##symbol] = LOG_##id,
+#include "server/core/drop_log.def"
+#undef DROP_LOG
+	};
+
+	return drop_ids[d] ? drop_ids[d] : LOG_DHCP4_PACKET_DROP;
+}
+
 static void finish_dropped(struct exchange *x)
 {
 	enum drop d = x->drop ? x->drop : DROP_PROCESSING_FAILED;
@@ -119,8 +130,8 @@ static void finish_dropped(struct exchange *x)
 	atomic_store_explicit(&x->w->stats.drop_stage[d], (uint8_t)(x->stage ? x->stage - 1 : 0),
 			      memory_order_relaxed);
 	trace_drop(x, d);
-	if (log_on(x->w->srv->log, LOG_DHCP4_PACKET_DROP))
-		log_msg(x->w->srv->log, LOG_DHCP4_PACKET_DROP, "%s: %s",
+	if (log_debugs(x->w->srv->log))
+		log_msg(x->w->srv->log, drop_log_id(d), "%s: %s",
 			x->unpacked ? exchange_label(x) : "packet", drop_info(d)->sentence);
 	finish_exchange(x, drop_info(d)->sentence);
 }
