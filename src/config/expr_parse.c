@@ -104,7 +104,7 @@ static bool arg_class(struct expr_parser *x, struct expr_node *fn)
 	}
 	if (x->o->class_known && !x->o->class_known(x->o->ctx, name)) {
 		(void)expr_fail(x, s.p, -USHER_E_UNKNOWN,
-				"class '%.64s' is not defined before this expression", name);
+				"Not defined client class '%.64s' at this place of the list", name);
 		return false;
 	}
 	if (x->o->class_late && x->o->class_late(x->o->ctx, name))

@@ -61,7 +61,9 @@ struct json *control_problems_answer(struct arena *a, const struct config_proble
 	}
 	(void)json_add(a, answer, "result", json_int(a, CONTROL_ERROR));
 	(void)json_add(a, answer, "text", json_str(a, b.failed ? why : b.p));
-	(void)json_add(a, answer, "arguments", config_problems_list(problems, a));
+	/* one problem is in the text as a whole: the answer has the form of Kea's */
+	if (problems->n > 1)
+		(void)json_add(a, answer, "arguments", config_problems_list(problems, a));
 	buf_fini(&b);
 	return answer;
 }
