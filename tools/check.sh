@@ -16,6 +16,7 @@ if [ "$(id -u)" -ne 0 ]; then
 fi
 passed=0 failed=0 skipped=0
 summary=()
+failures=() # their lines once more at the end, where a shortened log still has them
 declare -A builder=() # directory: process that builds it
 began=$SECONDS
 
@@ -108,6 +109,7 @@ counted_tests() {
 	echo "== $title"
 	"${prefix[@]}" python3 "$@" 2>&1 | tee "$log"
 	last=$(tail -1 "$log")
+	mapfile -O "${#failures[@]}" -t failures < <(grep -a '^FAIL' "$log" | sed "s/^/$title: /")
 	if [[ $last =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed,\ ([0-9]+)\ skipped$ ]]; then
 		note "$title" "${BASH_REMATCH[1]}" "${BASH_REMATCH[2]}" "${BASH_REMATCH[3]}"
 	else
@@ -152,6 +154,6 @@ fi
 
 echo
 echo "== summary, $((SECONDS - began)) s"
-printf '%s\n' "${summary[@]}"
+printf '%s\n' "${summary[@]}" ${failures[@]+"${failures[@]}"}
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" -eq 0 ]
