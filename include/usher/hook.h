@@ -8,6 +8,7 @@
  * Threads: a callout runs in the worker that owns the packet; callouts of different packets run at
  * the same time in different workers. Handles are valid until the callout returns, except
  * usher_parked, which lives until it is unparked or dropped. Callouts must not block: park instead.
+ * One that does not return in time loses its packet, and its worker continues in another thread.
  *
  * Hook points, their arguments and the meaning of each next step: doc/hooks.md.
  */

@@ -344,6 +344,7 @@ struct config {
 	enum config_durability durability; /* user-context usher.durability */
 	uint32_t sync_interval_ms;	   /* user-context usher.interval-ms */
 	uint32_t max_delay_us;		   /* user-context usher.max-delay-us */
+	uint32_t callout_deadline_ms;	   /* user-context usher.callout-deadline-ms, 1000 */
 	uint32_t offer_hold_s;		   /* user-context usher.offer-hold-time, 10 */
 
 	/* expired-leases-processing */

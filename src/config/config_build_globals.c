@@ -246,6 +246,7 @@ static int load_lease_db(struct load *l)
 	const struct json *interval = load_usher_value(l, "interval-ms");
 	const struct json *delay = load_usher_value(l, "max-delay-us");
 	const struct json *hold = load_usher_value(l, "offer-hold-time");
+	const struct json *deadline = load_usher_value(l, "callout-deadline-ms");
 	struct config *c = l->c;
 
 	if (strcmp(type->s, "memfile") != 0)
@@ -265,6 +266,7 @@ static int load_lease_db(struct load *l)
 	c->sync_interval_ms = interval ? (uint32_t)interval->i : 1000;
 	c->max_delay_us = delay ? (uint32_t)delay->i : 2000;
 	c->offer_hold_s = hold ? (uint32_t)hold->i : 10;
+	c->callout_deadline_ms = deadline ? (uint32_t)deadline->i : 1000;
 	return 0;
 }
 

@@ -391,6 +391,14 @@ bool hook_registry_reloads(const struct hook_registry *r)
 	return false;
 }
 
+bool hook_registry_external(const struct hook_registry *r)
+{
+	for (unsigned i = 0; r && i < r->n_libs; i++)
+		if (r->libs[i].handle)
+			return true;
+	return false;
+}
+
 void hook_registry_retire(struct hook_registry *r)
 {
 	for (unsigned i = 0; r && i < r->n_libs; i++)
@@ -414,6 +422,24 @@ static int64_t count_call(const struct hook_registry *r, enum hook_point p, stru
 	return now_ns;
 }
 
+/* Calls a callout that may hang. */
+static int call_external(const struct callout *c, struct usher_call *call)
+{
+	const struct hook_services *s = call->services;
+	uint64_t token = s ? s->enter(call->ctx, &c->lib->hanging) : HOOK_NOT_WATCHED;
+	int r;
+
+	if (unlikely(token == HOOK_REFUSED)) {
+		call->status = USHER_DROP;
+		call->refused = true;
+		return 0;
+	}
+	r = c->fn(call, c->ctx);
+	if (s)
+		s->leave(call->ctx, &c->lib->hanging, token);
+	return r;
+}
+
 enum usher_next_step hook_call(struct hook_registry *r, struct usher_call *call)
 {
 	int64_t start_ns = clock_mono_ns(r->clock);
@@ -427,7 +453,7 @@ enum usher_next_step hook_call(struct hook_registry *r, struct usher_call *call)
 		if (call->edit && !c->lib->builtin)
 			continue;
 		call->lib = c->lib;
-		e = c->fn(call, c->ctx);
+		e = c->lib->handle ? call_external(c, call) : c->fn(call, c->ctx);
 		start_ns = count_call(r, p, c->lib, start_ns);
 		if (e < 0)
 			hook_count_failure(r, points[p].name, c->lib, e);

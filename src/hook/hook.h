@@ -159,10 +159,23 @@ struct usher_call {
 	/* for built-in libraries */
 	const struct hook_services *services; /* NULL: without a packet */
 	bool answered;			      /* hook_answer() began a response */
+	bool refused; /* a library was not called, because callouts of it hang */
 };
+
+/* Tokens of hook_services.enter() without a meaning for leave(); others are odd. */
+enum { HOOK_NOT_WATCHED = 0, HOOK_REFUSED = 2 };
 
 /* Functions of the server's core for a call with a packet; ctx is that of the call. */
 struct hook_services {
+	/*
+	 * Called before a callout of an external library. hanging: the number of calls of the
+	 * library that hang. Returns a token for leave(), HOOK_NOT_WATCHED, or HOOK_REFUSED: the
+	 * library must not be called.
+	 */
+	uint64_t (*enter)(void *ctx, _Atomic unsigned *hanging);
+	/* Called when the callout has returned. Does not return itself if it came too late: then
+	 * the exchange is another thread's. */
+	void (*leave)(void *ctx, _Atomic unsigned *hanging, uint64_t token);
 	/* Begins a response of this type to the decoded query, see hook_answer(). */
 	struct dhcp4_msg *(*answer)(void *ctx, enum dhcp4_type type);
 	/* Returns whether an address is a server identifier of this server. */
@@ -255,6 +268,8 @@ const struct hook_builtin *hook_builtin_find(const struct hook_builtin *builtins
 /* Returns whether every reload has to load the libraries again: a built-in one reads files of its
  * own, and expressions are compiled with the options of their configuration. */
 bool hook_registry_reloads(const struct hook_registry *r);
+/* Returns whether the registry has a library that is not built in. */
+bool hook_registry_external(const struct hook_registry *r);
 /* Called when another registry is in effect: notifies the built-in libraries. */
 void hook_registry_retire(struct hook_registry *r);
 struct hook_registry *hook_registry_ref(struct hook_registry *r);

@@ -34,6 +34,7 @@ struct usher_lib {
 	char *refusal; /* of a command that it registered: the configuration is refused */
 	struct log *log;
 	struct hook_counter *counter;
+	_Atomic unsigned hanging; /* calls that do not return */
 };
 
 enum { HOOK_MAX_COMMANDS = 64, HOOK_COMMAND_NAME_LEN = 64 };

@@ -169,6 +169,10 @@ static int act(usher_call *c, const char *w)
 		return usher_unpack(c);
 	if (strcmp(w, "greedy") == 0)
 		return use_up_memory(c);
+	if (strcmp(w, "late") == 0) {
+		c->refused = true;
+		return 0;
+	}
 	if (strcmp(w, "in-use") == 0) {
 		usher_set_address_in_use(c, true);
 		return 0;

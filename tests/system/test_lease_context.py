@@ -73,7 +73,8 @@ def test_stored_context_outlives_a_kill(t):
 def test_stored_context_of_a_lease_that_another_client_got(t):
     port = t.wire()
     library, work = _library(t)
-    s = t.server(subnets=[subnet(pool="10.77.0.10 - 10.77.0.60")], **{"hooks-libraries": [{"library": library}]})
+    s = t.server(subnets=[subnet(pool="10.77.0.10 - 10.77.0.60")], **{"hooks-libraries": [{"library": library}],
+        "user-context": {"usher": {"callout-deadline-ms": 60000}}})
     gate = os.path.join(work, "gate")
     with open(gate, "w", encoding="utf-8"):
         pass

@@ -93,7 +93,8 @@ def test_G3_two_workers_and_a_slow_callout(t, case):
     work = t.lab.path("slow")
     os.makedirs(work, exist_ok=True)
     s = t.server(subnets=[subnet(pool="10.77.0.10 - 10.77.0.60")], **{
-        "hooks-libraries": [{"library": _library(work, point)}], "cache-threshold": 0.0})
+        "hooks-libraries": [{"library": _library(work, point)}], "cache-threshold": 0.0,
+        "user-context": {"usher": {"callout-deadline-ms": 60000}}})
     ledger = Ledger()
     a = Client(port, mac_of(1, _SLOW))
     assert a.ask(_selecting(a, X)).type == dhcp.ACK

@@ -60,6 +60,7 @@ struct exchange {
 	uint8_t *out; /* EXCHANGE_OUT_LEN octets */
 	void *big;    /* memory of an arena that needs more than the slot has; NULL: none */
 	bool fresh;   /* free, and nothing was put into it since the last reset */
+	struct exchange *returned_next; /* in the list of those whose callouts hung, and returned */
 
 	/* zero when a packet comes in: everything from here to query */
 	struct capture *capture;    /* it came in by; borrowed from the worker */
@@ -142,6 +143,8 @@ struct exchange {
 	int out_ifindex;
 	size_t out_len;
 
+	bool late;    /* a callout did not return in time: another thread may be in it */
+	bool refused; /* a library was not called, because callouts of it hang */
 	void *hook_data[HOOK_MAX_LIBS];
 	struct trace *trace;   /* NULL: no trace is requested */
 	struct exchange *next; /* in one list at a time: free, waiting, resumed */

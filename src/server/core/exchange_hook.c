@@ -12,6 +12,7 @@
 #include "runtime/iface.h"
 #include "server/core/exchange_lease.h"
 #include "server/core/server.h"
+#include "server/core/services.h"
 #include "server/core/snapshot.h"
 #include "server/core/trace.h"
 #include "wire/option_codes.h"
@@ -111,7 +112,24 @@ static bool is_server_id(void *ctx, uint32_t id)
 	return exchange_is_server_id(ctx, id);
 }
 
-static const struct hook_services services = {.answer = begin_answer,
+static uint64_t enter_callout(void *ctx, _Atomic unsigned *hanging)
+{
+	struct exchange *x = ctx;
+
+	return x->services ? x->services->enter_callout(x, hanging) : HOOK_NOT_WATCHED;
+}
+
+static void leave_callout(void *ctx, _Atomic unsigned *hanging, uint64_t token)
+{
+	struct exchange *x = ctx;
+
+	if (token != HOOK_NOT_WATCHED)
+		x->services->leave_callout(x, hanging, token);
+}
+
+static const struct hook_services services = {.enter = enter_callout,
+					      .leave = leave_callout,
+					      .answer = begin_answer,
 					      .is_server_id = is_server_id,
 					      .stored_context = exchange_stored_context,
 					      .update_lease = exchange_update_lease};
@@ -159,9 +177,23 @@ static void fill_call(struct exchange *x, struct usher_call *c, enum hook_point 
 	}
 }
 
-/* Copies back the members that callouts may change. */
-static void apply_call(struct exchange *x, const struct usher_call *c)
+/* Drops the packet of a library that hangs, also at points where DROP has no effect: a failed arena
+ * drops it at the end of the stage, and SKIP keeps the stage from a lease. */
+static cold_fn void refuse_call(struct exchange *x, struct usher_call *c)
 {
+	bool lease = c->point == HOOK_LEASE4_SELECT || c->point == HOOK_LEASE4_RENEW;
+
+	c->status = lease ? USHER_SKIP : USHER_DROP;
+	c->drop = DROP_CALLOUT_LATE;
+	x->refused = true;
+	x->pkt.arena.failed = true;
+}
+
+/* Copies back the members that callouts may change. */
+static void apply_call(struct exchange *x, struct usher_call *c)
+{
+	if (unlikely(c->refused))
+		refuse_call(x, c);
 	if (c->raw_replaced && c->point == HOOK_BUFFER4_RECEIVE)
 		x->raw = c->raw;
 	if (c->raw_replaced && (c->point == HOOK_BUFFER4_SEND || c->point == HOOK_PKT4_SEND)) {

@@ -61,6 +61,9 @@ struct server {
 	_Atomic unsigned disabled;	/* enum service_origin bits; 0: serving */
 	_Atomic int parked[HOOK_LOT_N]; /* packets that callouts parked, by lot */
 
+	struct worker_watch *watch; /* over callouts; NULL: none (replay) */
+	_Atomic unsigned hanging;   /* callouts that do not return */
+
 	struct worker *workers[SERVER_MAX_WORKERS];
 	struct stats *worker_stats[SERVER_MAX_WORKERS];
 	unsigned n_workers;

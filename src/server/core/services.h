@@ -10,6 +10,10 @@
 struct stage_services {
 	void (*wait_durable)(struct exchange *x);
 	void (*queue_answer)(struct exchange *x, const struct capture_tx *tx);
+	/* Called before and behind a callout of an external library, as in struct hook_services.
+	 * hanging: the number of its calls that hang. */
+	uint64_t (*enter_callout)(struct exchange *x, _Atomic unsigned *hanging);
+	void (*leave_callout)(struct exchange *x, _Atomic unsigned *hanging, uint64_t token);
 };
 
 /* Lets an exchange wait until exchange.wait_seq is on disk. Its stage returns PARK. */

@@ -4,6 +4,7 @@
  */
 #include "server/manage/daemon_impl.h"
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/log_tail.h"
@@ -24,8 +25,11 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 enum { SLOTS_PER_WORKER = 4096 };
+/* The time that callouts which hang have at the end of the server; less than a signal gives it. */
+#define CALLOUT_WAIT_NS (NS_PER_S / 5)
 
 static void pid_file(struct server_daemon *d)
 {
@@ -79,7 +83,7 @@ static int start_workers(struct server_daemon *d, const struct config *cfg)
 		if (r < 0)
 			return r;
 	}
-	return 0;
+	return worker_watch_start(&d->srv);
 }
 
 /* Checks a configuration that was loaded, and applies it. */
@@ -120,6 +124,7 @@ static int bring_up(struct server_daemon *d, struct daemon_reading *reading)
 		return r;
 	}
 	d->ready = true;
+	daemon_watch_callouts(d, cfg);
 	log_msg(d->srv.log, LOG_DHCP4_MULTI_THREADING_INFO, "enabled: %s, number of threads: %u",
 		cfg->multi_threading ? "yes" : "no", d->srv.n_workers);
 	if (cfg->persist)
@@ -242,6 +247,20 @@ int daemon_run(struct server_daemon *d)
 	return r < 0 ? 1 : d->exit_code;
 }
 
+/* Ends the process while a callout hangs: it may use any memory. The leases are on disk. */
+static _Noreturn void exit_beside_callouts(struct server_daemon *d)
+{
+	log_msg(d->srv.log, LOG_USHER_CALLOUTS_LEFT,
+		"the server ends while %u callouts of hook libraries have not returned",
+		atomic_load(&d->srv.hanging));
+	if (d->srv.store)
+		lease_store_close(d->srv.store);
+	if (d->pid_path)
+		(void)unlink(d->pid_path);
+	log_flush(d->srv.log, NS_PER_S);
+	_exit(d->exit_code);
+}
+
 void daemon_stop(struct server_daemon *d)
 {
 	struct log *log = d->srv.log;
@@ -261,6 +280,8 @@ void daemon_stop(struct server_daemon *d)
 	daemon_samples_end(d);
 	if (d->signal_fd >= 0)
 		(void)close(d->signal_fd);
+	if (!worker_watch_stop(&d->srv, CALLOUT_WAIT_NS))
+		exit_beside_callouts(d);
 	workers_free(&d->srv);
 	if (d->srv.db)
 		server_fini(&d->srv);

@@ -145,6 +145,8 @@ int daemon_run(struct server_daemon *d);
 /* Stops the daemon; called also for one that did not start. */
 void daemon_stop(struct server_daemon *d);
 
+/* Sets the time of callouts that the workers' watch allows. */
+void daemon_watch_callouts(struct server_daemon *d, const struct config *cfg);
 /*
  * Applies a configuration that was checked; takes cfg on success. 0, or negative with the first
  * problem in err, and every one in problems (may be NULL); then nothing changed.

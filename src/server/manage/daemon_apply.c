@@ -16,6 +16,7 @@
 #include "server/core/snapshot.h"
 #include "server/manage/daemon_impl.h"
 #include "server/view/stat_walk.h"
+#include "server/worker/worker.h"
 
 #include <string.h>
 
@@ -149,6 +150,16 @@ int daemon_apply_edit(struct server_daemon *d, struct config *cfg, struct config
 	return 0;
 }
 
+void daemon_watch_callouts(struct server_daemon *d, const struct config *cfg)
+{
+	struct snapshot *s = server_snapshot(&d->srv);
+
+	worker_watch_set(&d->srv, hook_registry_external(s->hooks)
+					  ? cfg->callout_deadline_ms * NS_PER_MS
+					  : 0);
+	snapshot_unref(s);
+}
+
 int daemon_apply(struct server_daemon *d, struct config *cfg, struct config_problems *problems,
 		 struct config_error *err)
 {
@@ -179,6 +190,7 @@ int daemon_apply(struct server_daemon *d, struct config *cfg, struct config_prob
 	switch_commands(d, prev ? prev->cfg->command_libraries : 0, cfg->command_libraries);
 	lease_db_set_hold(d->srv.db, cfg->offer_hold_s);
 	server_publish_snapshot(&d->srv, s);
+	daemon_watch_callouts(d, cfg);
 	snapshot_unref(prev);
 	d->srv.reloaded_ns = clock_wall_ns(&d->srv.clock);
 	stat_walk_configured(&d->srv, d->srv.reloaded_ns);

@@ -108,7 +108,15 @@ static void count_walk(const struct exchange *x, size_t end, enum verdict v)
 static enum verdict drop_ended(struct exchange *x)
 {
 	count_walk(x, x->parked_at, VERDICT_DROP);
-	return exchange_drop(x, x->lot ? DROP_PARKED_DROPPED : DROP_DUPLICATE);
+	return exchange_drop(x, x->late	 ? DROP_CALLOUT_LATE
+				: x->lot ? DROP_PARKED_DROPPED
+					 : DROP_DUPLICATE);
+}
+
+void pipeline_leave(struct exchange *x)
+{
+	x->parked_at = (uint8_t)(x->stage - 1);
+	count_walk(x, x->parked_at, VERDICT_PARK);
 }
 
 /* Adds the verdict of a row to the trace. Not inlined: few exchanges are traced. */
@@ -149,7 +157,8 @@ enum verdict pipeline_run_to(struct exchange *x, enum stage end)
 		row = &rows[x->stage++];
 		v = unlikely(hooked) ? row_run_hooked(x, row) : row->fn(x);
 		if (unlikely(x->pkt.arena.failed) && (v == VERDICT_CONTINUE || v == VERDICT_DROP))
-			v = exchange_drop(x, DROP_PROCESSING_FAILED);
+			v = exchange_drop(x,
+					  x->refused ? DROP_CALLOUT_LATE : DROP_PROCESSING_FAILED);
 		if (v == VERDICT_PARK) {
 			x->parked_at = (uint8_t)(row - rows);
 			break;

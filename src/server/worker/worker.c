@@ -25,6 +25,8 @@
 static const struct stage_services services = {
 	.wait_durable = worker_wait_durable,
 	.queue_answer = worker_queue_answer,
+	.enter_callout = worker_enter_callout,
+	.leave_callout = worker_leave_callout,
 };
 
 uint64_t worker_parked(const struct worker *w)
@@ -37,15 +39,26 @@ unsigned worker_slots(const struct worker *w)
 	return w->n_slots;
 }
 
-int64_t worker_busy_ns(const struct worker *w)
+int64_t worker_thread_ns(pthread_t thread)
 {
 	struct timespec ts;
 	clockid_t clock;
 
-	if (!w->threaded || pthread_getcpuclockid(w->thread, &clock) != 0 ||
-	    clock_gettime(clock, &ts) < 0)
+	if (pthread_getcpuclockid(thread, &clock) != 0 || clock_gettime(clock, &ts) < 0)
 		return 0;
 	return ts.tv_sec * NS_PER_S + ts.tv_nsec;
+}
+
+int64_t worker_busy_ns(struct worker *w)
+{
+	int64_t ns;
+
+	if (!w->threaded)
+		return 0;
+	(void)pthread_mutex_lock(&w->life_lock);
+	ns = w->busy_before_ns + worker_thread_ns(w->thread);
+	(void)pthread_mutex_unlock(&w->life_lock);
+	return ns;
 }
 
 /* --- turns of the loop ------------------------------------------------------------------------ */
@@ -161,6 +174,8 @@ static void free_worker(struct worker *w)
 	if (w->slot_mem)
 		(void)munmap(w->slot_mem, w->slot_mem_len);
 	(void)pthread_mutex_destroy(&w->mail_lock);
+	(void)pthread_mutex_destroy(&w->life_lock);
+	(void)pthread_cond_destroy(&w->life);
 	free(w);
 }
 
@@ -176,6 +191,8 @@ int worker_add(struct server *srv, const struct worker_opts *o)
 	w->stats.cause = srv->drop_cause;
 	w->generation = UINT64_MAX;
 	(void)pthread_mutex_init(&w->mail_lock, NULL);
+	(void)pthread_mutex_init(&w->life_lock, NULL);
+	(void)pthread_cond_init(&w->life, NULL);
 	w->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	r = w->wake < 0 ? -errno : new_slots(w, o->n_slots);
 	if (r < 0) {
@@ -199,17 +216,6 @@ void workers_free(struct server *srv)
 	srv->n_workers = 0;
 }
 
-static void *run_thread(void *ctx)
-{
-	struct worker *w = ctx;
-	int r = loop_run(w->loop);
-
-	if (r < 0)
-		log_msg(w->srv->log, LOG_DHCP4_WORKER_FAIL, "worker %u: %s", w->index,
-			usher_strerror(r));
-	return NULL;
-}
-
 int worker_start(struct worker *w)
 {
 	int r = loop_new(&w->loop);
@@ -223,7 +229,7 @@ int worker_start(struct worker *w)
 	if (r < 0)
 		return r;
 	w->threaded = true;
-	r = -pthread_create(&w->thread, NULL, run_thread, w);
+	r = worker_run_thread(w);
 	w->threaded = r == 0;
 	return r;
 }
@@ -234,7 +240,7 @@ void worker_stop(struct worker *w)
 		return;
 	w->stop = true;
 	worker_wake(w);
-	(void)pthread_join(w->thread, NULL);
+	worker_join(w);
 	w->threaded = false;
 	if (w->srv->store)
 		lease_store_unnotify(w->srv->store, w->wake);

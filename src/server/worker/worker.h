@@ -32,6 +32,15 @@ void worker_detach(struct worker *w, int ifindex);
 int worker_start(struct worker *w) must_check;
 void worker_stop(struct worker *w);
 
+/* Starts the watch over callouts of external libraries: one that does not return in time costs its
+ * own exchange only. Called when all workers are there. 0, or -errno. */
+int worker_watch_start(struct server *srv) must_check;
+/* Sets the time of a callout; 0: there is no external library. Without a watch, does nothing. */
+void worker_watch_set(struct server *srv, int64_t deadline_ns);
+/* Ends the watch, behind worker_stop(). Waits for calls that hang; false: one still does, and the
+ * memory that it may use must stay. */
+bool worker_watch_stop(struct server *srv, int64_t wait_ns) must_check;
+
 /* Makes the worker read the losses of its sockets (usher-kernel-drops). Called by the management
  * thread. */
 void worker_ask_drops(struct worker *w);
@@ -49,4 +58,4 @@ uint64_t worker_parked(const struct worker *w);
 unsigned worker_slots(const struct worker *w);
 /* Returns the processor time of its thread, in nanoseconds; 0: it has none. Called by the thread
  * that starts and stops it. */
-int64_t worker_busy_ns(const struct worker *w);
+int64_t worker_busy_ns(struct worker *w);

@@ -44,9 +44,18 @@ struct worker {
 	struct stats stats;
 	struct loop *loop;
 	struct loop_source *wake_source;
-	int wake; /* eventfd: mailbox, durability, stop */
-	pthread_t thread;
+	int wake;	  /* eventfd: mailbox, durability, stop */
+	pthread_t thread; /* changes under life_lock while it runs (worker_watch.c) */
 	bool threaded;
+	pthread_mutex_t life_lock;
+	pthread_cond_t life;	/* ended was set */
+	bool ended, taken;	/* the thread; the worker, by a new thread */
+	int64_t busy_before_ns; /* processor time of the threads before */
+
+	/* the callout of an external library that runs now (worker_watch.c) */
+	_Atomic uint64_t callout;
+	struct exchange *callout_x;
+	_Atomic unsigned *callout_hanging;
 	_Atomic bool stop;
 	_Atomic bool count_wanted; /* kernel drops, when next awake */
 	_Atomic uint64_t n_parked; /* exchanges; written by the worker only */
@@ -60,6 +69,7 @@ struct worker {
 
 	pthread_mutex_t mail_lock;
 	struct exchange *resumed_head, *resumed_tail;
+	struct exchange *returned; /* by callouts that hung */
 	struct mail *mail;
 
 	struct port *ports[WORKER_MAX_PORTS];
@@ -72,6 +82,13 @@ struct worker {
 	uint64_t generation;
 	struct snap_hold *hold; /* the current snapshot; NULL: none yet */
 	struct iface_table *ifaces;
+
+	/* packets that were read and not run yet: NULL where one is begun with */
+	struct exchange *batch[WORKER_BATCH];
+	unsigned n_batch, n_begun;
+	struct capture *batch_capture;
+	int batch_ifindex;
+	struct exchange *resuming; /* taken from the mailbox, and not resumed yet */
 
 	struct capture *tx_capture;
 	struct capture_tx tx[WORKER_BATCH];
@@ -98,6 +115,21 @@ void worker_queue_answer(struct exchange *x, const struct capture_tx *tx);
  * the hook libraries. The slots stay. */
 void worker_let_go(struct worker *w);
 
+/* Continues what a thread left behind that hangs in a callout: its exchange becomes a parked one,
+ * the others are run. */
+void worker_continue(struct worker *w);
+
+/* --- worker_watch.c --------------------------------------------------------------------------- */
+/* Provides a service of stages (services.h), as does the function below. */
+uint64_t worker_enter_callout(struct exchange *x, _Atomic unsigned *hanging);
+void worker_leave_callout(struct exchange *x, _Atomic unsigned *hanging, uint64_t token);
+/* Starts the thread. 0, or -errno. */
+int worker_run_thread(struct worker *w) must_check;
+/* Waits for the end of the thread that owns the worker. */
+void worker_join(struct worker *w);
+/* Returns the processor time of a thread that was not joined, in nanoseconds. */
+int64_t worker_thread_ns(pthread_t thread);
+
 /* --- worker_port.c ---------------------------------------------------------------------------- */
 /* Adds a capture to the worker's ports; closes it when that fails. 0, or negative. */
 int worker_open_port(struct worker *w, struct capture *c, int ifindex) must_check;
@@ -117,5 +149,7 @@ void worker_wake(struct worker *w);
 void worker_resume(struct exchange *x);
 /* Processes the mailbox: captures to open and close, exchanges to resume. */
 void worker_mailbox(struct worker *w);
+/* Resumes the exchanges that were taken from the mailbox. */
+void worker_resume_taken(struct worker *w);
 /* Closes open ports and drops those still to be opened. */
 void worker_close_ports(struct worker *w);

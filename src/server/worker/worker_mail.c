@@ -6,7 +6,9 @@
  */
 #include "server/worker/worker_impl.h"
 
+#include "base/attr.h"
 #include "base/log.h"
+#include "runtime/iface.h"
 #include "server/core/server.h"
 
 #include <errno.h>
@@ -89,9 +91,31 @@ static void open_mail(struct worker *w, struct mail *m)
 	}
 }
 
+/* Drops an exchange whose callout hung: nothing uses it any more. */
+static void end_late(struct exchange *x)
+{
+	x->parked.dropped = true;
+	iface_table_unref(x->ifaces);
+	worker_run_resumed(x);
+}
+
+void worker_resume_taken(struct worker *w)
+{
+	while (w->resuming) {
+		struct exchange *x = w->resuming;
+
+		w->resuming = x->next;
+		x->next = NULL;
+		if (unlikely(x->late))
+			end_late(x);
+		else
+			worker_run_resumed(x);
+	}
+}
+
 void worker_mailbox(struct worker *w)
 {
-	struct exchange *x;
+	struct exchange *x, *back;
 	struct mail *m;
 
 	(void)pthread_mutex_lock(&w->mail_lock);
@@ -100,14 +124,18 @@ void worker_mailbox(struct worker *w)
 	w->resumed_tail = NULL;
 	m = w->mail;
 	w->mail = NULL;
+	back = w->returned;
+	w->returned = NULL;
 	(void)pthread_mutex_unlock(&w->mail_lock);
 	open_mail(w, m);
-	while (x) {
-		struct exchange *next = x->next;
-
-		x->next = NULL;
-		worker_run_resumed(x);
-		x = next;
+	w->resuming = x;
+	worker_resume_taken(w);
+	while (back) {
+		x = back;
+		back = x->returned_next;
+		/* the last handle of it gives it back, which may be the call's own */
+		if (atomic_fetch_sub(&x->parked.refs, 1) == 1)
+			end_late(x);
 	}
 	worker_tx_flush(w);
 }

@@ -301,26 +301,45 @@ static void begin_exchange(struct worker *w, struct exchange *x, struct capture 
  * of the lease table come to the cache while the others are read; then the rest. Nothing before
  * SAME_CLIENT depends on another packet.
  */
-static void run_batch(struct worker *w, struct exchange *const *xs, size_t n)
+static void run_together(struct worker *w, struct exchange **xs, size_t n)
 {
 	struct lease_client who[RUN_TOGETHER];
-	struct exchange *rest[RUN_TOGETHER];
 	size_t k = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		enum verdict v = pipeline_run_to(xs[i], STAGE_SAME_CLIENT);
+		struct exchange *x = xs[i];
+		enum verdict v = pipeline_run_to(x, STAGE_SAME_CLIENT);
 
 		if (v != VERDICT_CONTINUE) {
-			settle_verdict(xs[i], v);
+			xs[i] = NULL;
+			settle_verdict(x, v);
 			continue;
 		}
-		who[k] = (struct lease_client){xs[i]->client_id, xs[i]->hw};
-		rest[k++] = xs[i];
+		who[k++] = (struct lease_client){x->client_id, x->hw};
 	}
 	if (k > 1)
 		lease_db_expect(w->srv->db, who, k);
-	for (size_t i = 0; i < k; i++)
-		run_exchange(rest[i]);
+	for (size_t i = 0; i < n; i++) {
+		struct exchange *x = xs[i];
+
+		xs[i] = NULL;
+		if (x)
+			run_exchange(x);
+	}
+}
+
+static void run_batch(struct worker *w)
+{
+	while (w->n_begun < w->n_batch) {
+		unsigned first = w->n_begun, n = w->n_batch - first;
+
+		if (n > RUN_TOGETHER)
+			n = RUN_TOGETHER;
+		for (unsigned i = first; i < first + n; i++)
+			begin_exchange(w, w->batch[i], w->batch_capture, w->batch_ifindex);
+		w->n_begun = first + n;
+		run_together(w, w->batch + first, n);
+	}
 }
 
 /* Counts a batch. The time of a replay is that of its packets, so no duration is measured then. */
@@ -329,6 +348,13 @@ static void note_batch(struct worker *w, unsigned n)
 	w->received_ns = w->loop ? clock_mono_ns(&clock_system) : 0;
 	stats_count(&w->stats.receive_batches, 1);
 	stats_count(&w->stats.receive_packets, n);
+}
+
+static void end_batch(struct worker *w)
+{
+	worker_tx_flush(w);
+	if (!w->n_free && w->loop && !w->paused)
+		pause_ports(w, true);
 }
 
 int worker_receive_batch(struct worker *w, struct capture *c, int port_ifindex, unsigned max)
@@ -349,25 +375,57 @@ int worker_receive_batch(struct worker *w, struct capture *c, int port_ifindex, 
 		exchange_of(pkts[i - 1])->fresh = true;
 		give_slot(w, exchange_of(pkts[i - 1]));
 	}
-	for (int i = 0; i < got;) {
-		struct exchange *xs[RUN_TOGETHER];
-		size_t k = 0;
-
-		for (; i < got && k < RUN_TOGETHER; i++) {
-			xs[k] = exchange_of(pkts[i]);
-			begin_exchange(w, xs[k++], c, port_ifindex);
-		}
-		run_batch(w, xs, k);
-	}
-	worker_tx_flush(w);
-	if (!w->n_free && w->loop && !w->paused)
-		pause_ports(w, true);
+	w->batch_capture = c;
+	w->batch_ifindex = port_ifindex;
+	w->n_begun = 0;
+	w->n_batch = got > 0 ? (unsigned)got : 0;
+	for (unsigned i = 0; i < w->n_batch; i++)
+		w->batch[i] = exchange_of(pkts[i]);
+	run_batch(w);
+	end_batch(w);
 	return got;
 }
 
 int worker_receive(struct worker *w, struct capture *c)
 {
 	return worker_receive_batch(w, c, -1, 1);
+}
+
+/* Lets the exchange wait until its callout returns. The callout may read the interfaces. */
+static void park_late(struct exchange *x)
+{
+	x->late = true;
+	if (x->lot == HOOK_LOT_NONE)
+		x->parked.refs = 1; /* that of the call; points that park have it already */
+	x->ifaces = iface_table_ref(x->w->ifaces);
+	pipeline_leave(x);
+	settle_verdict(x, VERDICT_PARK);
+	stats_add(x->stats, METRIC_CALLOUTS_LATE, 1);
+	log_msg(x->srv->log, LOG_USHER_CALLOUT_LATE,
+		"%s: a callout of a hook library does not return; the worker continues without it",
+		exchange_label(x));
+}
+
+void worker_continue(struct worker *w)
+{
+	struct exchange *late = w->callout_x;
+
+	for (unsigned i = 0; i < w->n_batch; i++)
+		if (w->batch[i] == late)
+			w->batch[i] = NULL;
+	park_late(late);
+	for (unsigned i = 0; i < w->n_begun; i++) {
+		struct exchange *x = w->batch[i];
+
+		w->batch[i] = NULL;
+		if (x)
+			run_exchange(x);
+	}
+	run_batch(w);
+	end_batch(w);
+	worker_resume_taken(w);
+	worker_tx_flush(w);
+	worker_wake(w); /* for all that the turn had still to do */
 }
 
 /* --- waiting for the disk --------------------------------------------------------------------- */
