@@ -18,7 +18,8 @@ class Tables:
         self.hooks = {n[8:-3]: (kind, ", ".join(rest)) for n, kind, *rest in rows("src/config/kea_hooks.def", "LIBRARY")
                       if n.startswith("libdhcp_")}
         self.commands = list(rows("doc/kea_rows.def", "KEA_COMMAND"))
-        self.notes = {n: note for n, *note in rows("doc/kea_rows.def", "KEA_LIBRARY")}
+        # the libraries whose commands are the server's own
+        self.always = {n for n, (kind, _) in self.hooks.items() if kind == "ALWAYS"} | {n for (n,) in rows("doc/kea_rows.def", "KEA_ALWAYS")}
         self.kinds = dict(rows(SCHEMA, "MAP_KIND"))
         self.keys = [(self.maps_of(m), k.split(), v, ", ".join(n)) for m, k, v, *n in rows("doc/kea_rows.def", "KEA_KEY")]
 
@@ -54,7 +55,7 @@ class Tables:
         ours = {n for n, _ in self.rows("doc/kea_rows.def", "USHER_COMMAND")}
         for lib, name, verdict, *_ in self.commands:
             kind = "SERVER" if lib == "SERVER" else self.hooks.get(lib, ("NONE",))[0]
-            place = {"SERVER": "SERVER", "ALWAYS": "SERVER", "COMMANDS": lib, "NATIVE": "NATIVE"}.get(kind)
+            place = "SERVER" if lib in self.always else {"SERVER": "SERVER", "COMMANDS": lib, "NATIVE": "NATIVE"}.get(kind)
             if kind == "NONE":
                 self.wrong.append(f"command {name}: there is no library {lib} in kea_hooks.def")
             elif verdict in ("SUPPORTED", "DIFFERENT") and place and have.get(name) != place:
@@ -125,15 +126,17 @@ class Tables:
     def library_state(self, name):
         kind, reason = self.hooks[name]
         page = self.root / f"doc/library/{name}.md"
+        always = "its commands are there without it"
         if kind == "ALWAYS":
-            return "; ".join(["different: its commands are there without it", *self.notes.get(name, [])])
+            return "different: " + always
         if kind in ("LATER", "REFUSED"):
             return "refused: " + (reason or "not supported yet")
         if not page.exists():
             self.wrong.append(f"library {name} has no page {page.relative_to(self.root)}")
             return "supported"
         if "## Differences from Kea" in page.read_text():
-            return f"different: [differences](library/{name}.md#differences-from-kea)"
+            differences = f"[differences](library/{name}.md#differences-from-kea)"
+            return "different: " + (f"{always}; {differences}" if name in self.always else differences)
         return f"supported: [page](library/{name}.md)"
 
     def libraries(self):

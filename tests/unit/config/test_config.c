@@ -151,9 +151,10 @@ static void check_tier_a_globals(const struct config *c)
 	assert_string_equal(c->params.boot_file_name, "pxelinux.0");
 	assert_true(c->params.reservations_global && c->params.reservations_out_of_pool);
 	assert_int_equal(c->reclaim_timer_wait_s, 11);
-	assert_int_equal(c->n_hooks, 1); /* lease_cmds is built in */
-	assert_string_equal(c->hooks[0].library, "/usr/lib/usher/other.so");
-	assert_non_null(json_get(c->hooks[0].parameters, "list"));
+	assert_int_equal(c->n_hooks, 2);
+	assert_string_equal(c->hooks[0].library, "libdhcp_lease_cmds.so"); /* built in */
+	assert_string_equal(c->hooks[1].library, "/usr/lib/usher/other.so");
+	assert_non_null(json_get(c->hooks[1].parameters, "list"));
 	assert_int_equal(c->loggers[0].severity, LOG_SEV_DEBUG);
 	assert_int_equal(c->loggers[0].outputs[0].maxver, 4);
 	assert_int_equal(c->loggers[0].outputs[1].kind, LOG_SINK_SYSLOG);
