@@ -40,7 +40,7 @@
 #include <unistd.h>
 #include <valgrind/callgrind.h>
 
-enum { SEED = 0x75736872, SLOTS = 1024, WARM_UP = 128 };
+enum { SEED = 0x75736872, SLOTS = 1024, WARM_UP = 128, ROWS_MAX = 2 };
 #define EPOCH (1800000000LL * NS_PER_S)
 
 enum profile { PROFILE_DORA, PROFILE_RENEW, PROFILE_DISCOVER, PROFILE_RELEASE, PROFILE_N };
@@ -180,16 +180,25 @@ static void tear_down(struct micro *m)
 
 /* --- exchanges -------------------------------------------------------------------------------- */
 
-/* Lets the worker take and answer the n messages that were put: the counted part. */
-static void run(struct micro *m, unsigned n)
+/* Runs the worker: the counted part. */
+static void run_worker(struct micro *m)
 {
-	virtual_clock_set(&m->clock, m->clock.wall + NS_PER_MS);
-	micro_wire_begin(m->wire, n, m->clock.wall);
 	if (m->counting)
 		CALLGRIND_TOGGLE_COLLECT;
 	(void)worker_run_once(m->d.srv.workers[0]);
 	if (m->counting)
 		CALLGRIND_TOGGLE_COLLECT;
+}
+
+/* Lets the worker take and answer the n messages that were put. Those whose lease a callout has
+ * stored again wait for a second row. */
+static void run(struct micro *m, unsigned n)
+{
+	virtual_clock_set(&m->clock, m->clock.wall + NS_PER_MS);
+	micro_wire_begin(m->wire, n, m->clock.wall);
+	run_worker(m);
+	for (unsigned i = 0; i < ROWS_MAX && worker_parked(m->d.srv.workers[0]); i++)
+		run_worker(m);
 	for (unsigned i = 0; m->counting && i < n; i++) {
 		m->offers += micro_wire_answer(m->wire, i).type == MICRO_OFFER;
 		m->acks += micro_wire_answer(m->wire, i).type == MICRO_ACK;

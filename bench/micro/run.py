@@ -123,6 +123,10 @@ ROWS = [
     Row("with-flex_option", _with("flex_option", options=[{"code": 67, "add": "ifelse(option[12].exists, option[12].text, 'none')"}]),
         "-p dora"),
     Row("with-host_cache", _with("host_cache"), "-p dora"),
+    Row("with-lease_cmds", _with("lease_cmds", **{"binding-variables": [
+        {"name": "mac", "expression": "hexstring(pkt4.mac, ':')", "source": "query"}]}), "-p dora"),
+    Row("renew-lease_cmds", _with("lease_cmds", **{"binding-variables": [
+        {"name": "mac", "expression": "hexstring(pkt4.mac, ':')", "source": "query"}]}), "-p renew -a 1000", offers=0),
     Row("with-lease_query", _with("lease_query", requesters=["10.0.0.1"]), "-p dora"),
     Row("with-legal_log", _with("legal_log", path="@"), "-p dora"),
     Row("with-limits", _with("limits", {"user-context": {"limits": {

@@ -240,7 +240,7 @@ static void write_context(const struct json *had, const struct bindings *b, stru
 		write_member(m, out);
 		buf_char(out, ',');
 	}
-	buf_printf(out, "\"%s\":{\"%s\":{", isc_key, variables_key);
+	buf_str(out, "\"ISC\":{\"binding-variables\":{");
 	for (size_t i = 0; i < b->l->n; i++) {
 		if (i)
 			buf_char(out, ',');
