@@ -72,28 +72,30 @@ static void put_statistic(void *ctx, const struct stat_now *v)
 	(void)json_add(k->c->arena, k->out, name, k->list);
 }
 
-/* Returns whether a subnet's statistics are requested. Only the subnet of the requested name is
- * walked, so that ten thousand subnets do not make one name slow. */
-static bool subnet_asked(const struct collect *k, const struct config_subnet *s)
+/* Returns the subnet whose statistics are requested; UINT32_MAX: of all, 0: of none. Only the
+ * subnet of the requested name is walked, so that ten thousand subnets do not make one name slow.
+ */
+static uint32_t asked_subnet(const struct collect *k)
 {
 	if (!k->only)
-		return true;
-	if (strncmp(k->only, "subnet[", 7) != 0)
-		return false;
-	return strtoul(k->only + 7, NULL, 10) == s->id;
+		return UINT32_MAX;
+	return strncmp(k->only, "subnet[", 7) == 0 ? (uint32_t)strtoul(k->only + 7, NULL, 10) : 0;
 }
 
 static void walk_all(struct collect *k, stat_fn fn)
 {
 	struct server *srv = &daemon_of(k->c)->srv;
 	struct snapshot *snap = server_snapshot(srv);
+	uint32_t asked = asked_subnet(k);
 
 	k->now_ns = clock_wall_ns(&srv->clock);
 	stat_walk_server(srv, fn, k);
 	stat_walk_libraries(snap, UINT32_MAX, fn, k);
 	for (size_t i = 0; i < snap->cfg->n_subnets; i++)
-		if (subnet_asked(k, &snap->cfg->subnets[i]))
+		if (asked == UINT32_MAX || snap->cfg->subnets[i].id == asked)
 			stat_walk_subnet(srv, snap, &snap->cfg->subnets[i], fn, k);
+	if (asked)
+		stat_walk_removed(srv, snap, asked, fn, k);
 	snapshot_unref(snap);
 }
 

@@ -155,16 +155,31 @@ static void walk_pools(struct server *srv, const struct config_subnet *s, stat_f
 	}
 }
 
+static void show_counters(const struct subnet_stats *s, stat_fn fn, void *ctx)
+{
+	for (uint32_t m = 0; m < SUBNET_METRIC_N; m++)
+		show_statistic(fn, ctx,
+			       (struct stat_key){s->subnet_id, LEASE_ALL_POOLS, STAT_SUBNET + m},
+			       subnet_metrics[m].kind, (int64_t)s->c[m]);
+}
+
 void stat_walk_subnet(struct server *srv, const struct snapshot *snap,
 		      const struct config_subnet *s, stat_fn fn, void *ctx)
 {
 	show_statistic(fn, ctx, (struct stat_key){s->id, LEASE_ALL_POOLS, STAT_TOTAL}, STAT_SIZE,
 		       (int64_t)stat_subnet_size(s));
 	show_leases(srv, s->id, LEASE_ALL_POOLS, fn, ctx);
-	for (uint32_t m = 0; m < SUBNET_METRIC_N; m++)
-		show_statistic(fn, ctx, (struct stat_key){s->id, LEASE_ALL_POOLS, STAT_SUBNET + m},
-			       subnet_metrics[m].kind, (int64_t)snap->subnet_stats[s->index]->c[m]);
+	show_counters(snap->subnet_stats[s->index], fn, ctx);
 	walk_pools(srv, s, fn, ctx);
+}
+
+void stat_walk_removed(struct server *srv, const struct snapshot *snap, uint32_t subnet, stat_fn fn,
+		       void *ctx)
+{
+	for (const struct subnet_stats *s = srv->subnet_stats; s; s = s->next)
+		if ((subnet == UINT32_MAX || s->subnet_id == subnet) &&
+		    !config_subnet_by_id(snap->cfg, s->subnet_id))
+			show_counters(s, fn, ctx);
 }
 
 /* --- hook libraries --------------------------------------------------------------------------- */

@@ -60,6 +60,10 @@ typedef void (*stat_fn)(void *ctx, const struct stat_now *v);
 void stat_walk_server(struct server *srv, stat_fn fn, void *ctx);
 void stat_walk_subnet(struct server *srv, const struct snapshot *snap,
 		      const struct config_subnet *s, stat_fn fn, void *ctx);
+/* Calls fn for the statistics that remain of subnets which are not configured any more. subnet: of
+ * this one, UINT32_MAX: of all. */
+void stat_walk_removed(struct server *srv, const struct snapshot *snap, uint32_t subnet, stat_fn fn,
+		       void *ctx);
 /* Calls fn for each statistic of the hook libraries, of the server and of subnets; subnet: of this
  * one, UINT32_MAX: of all. */
 void stat_walk_libraries(const struct snapshot *snap, uint32_t subnet, stat_fn fn, void *ctx);
