@@ -257,7 +257,7 @@ def test_commands_by_row(t):
     t.wire()
     s = t.server()
     assert s.command("lease4-wipe", {"subnet-id": 1})["result"] in (0, 3)
-    assert s.command("shutdown", {"exit-value": "0"})["text"] == "'exit-value' parameter must be a number"
+    assert s.command("shutdown", {"exit-value": "0"})["text"] == "parameter 'exit-value' is not an integer"
     s.ok("statistic-reset-all")
     s.ok("statistic-get-all")
     wait_for("the audit lines", lambda: s.log().count("USHER_COMMAND_AUDIT") == 3, slack(2))

@@ -180,16 +180,48 @@ static void read_arg(struct control_call *c)
 		(void)!daemon_check(r);
 }
 
+/* Returns the refusal of members beside Dhcp4, in Kea's words; NULL: there is none but the hash of
+ * config-get. */
+static struct json *refuse_members(struct control_call *c)
+{
+	struct json *answer = NULL;
+	struct buf b;
+
+	buf_init(&b);
+	for (const struct json *k = c->args->first; k; k = k->next)
+		if (strcmp(k->key, "Dhcp4") != 0 && strcmp(k->key, "hash") != 0)
+			buf_printf(&b, b.len ? " (and '%s')" : "Unsupported '%s' parameter",
+				   k->key);
+	if (b.len || b.failed)
+		answer = command_fail(c, "%s.", b.failed ? "out of memory" : b.p);
+	buf_fini(&b);
+	return answer;
+}
+
+/* Returns the refusal of arguments that are no configuration, in Kea's words; NULL: they are one.
+ */
+static struct json *refuse_arguments(struct control_call *c)
+{
+	const struct json *dhcp4 = json_get(c->args, "Dhcp4");
+
+	if (!c->args)
+		return command_fail(c, "Missing mandatory 'arguments' parameter.");
+	if (!dhcp4)
+		return command_fail(c, "Missing mandatory 'Dhcp4' parameter.");
+	if (dhcp4->type != JSON_MAP)
+		return command_fail(c, "'Dhcp4' parameter expected to be a map.");
+	return refuse_members(c);
+}
+
 /* Returns the refusal of a configuration that was read; NULL: it is a good one. */
 static struct json *refuse_reading(struct control_call *c)
 {
 	struct daemon_reading *r = c->result;
+	struct json *bad = refuse_arguments(c);
 
-	if (!r)
-		return command_fail(c, "out of memory");
-	if (!r->cfg && !json_get(c->args, "Dhcp4"))
-		return command_fail(c, "'arguments' must hold the map 'Dhcp4'");
-	return r->cfg ? NULL : refuse_config(c, r);
+	if (bad || (r && r->cfg))
+		return bad;
+	return r ? refuse_config(c, r) : command_fail(c, "out of memory");
 }
 
 bool command_takes_problems(const struct control_call *c)
@@ -289,7 +321,7 @@ static const char *write_target(struct control_call *c, const char *name)
 	const char *slash = strrchr(conf, '/');
 	size_t dir = slash ? (size_t)(slash - conf) + 1 : 0;
 
-	if (!name)
+	if (!name || !name[0])
 		return conf;
 	name = file_name_in(conf, dir, name);
 	return name ? arena_printf(c->arena, "%.*s%s", (int)dir, conf, name) : NULL;
@@ -330,13 +362,18 @@ static struct json *write_config(struct control_call *c)
 	int r;
 
 	if (json_get(c->args, "filename") && !name)
-		return command_fail(c, "'filename' must be a string");
+		return command_fail(c, "passed parameter 'filename' is not a string");
 	if (!path)
-		return command_fail(c, "'filename' must name a file in the directory of %s",
-				    daemon_of(c)->o.config_file);
+		return command_fail(c,
+				    "not allowed to write config into %s: it is no file in the "
+				    "directory of %s",
+				    name, daemon_of(c)->o.config_file);
 	real = realpath(path, NULL); /* a symbolic link is followed */
 	if (!is_replaceable(real ? real : path))
-		return command_fail(c, "%s exists and is not a configuration file", path);
+		return command_fail(c,
+				    "not allowed to write config into %s: it exists and is not a "
+				    "configuration file",
+				    path);
 	if (real)
 		path = arena_printf(c->arena, "%s", real);
 	s = server_snapshot(&daemon_of(c)->srv);

@@ -28,11 +28,12 @@ struct json *command_shutdown(struct control_call *c)
 {
 	int64_t exit_value = 0;
 
-	if (json_get(c->args, "exit-value") &&
-	    (!command_int(c, "exit-value", &exit_value) || exit_value < 0 || exit_value > 255))
+	if (json_get(c->args, "exit-value") && !command_int(c, "exit-value", &exit_value))
+		return command_fail(c, "parameter 'exit-value' is not an integer");
+	if (exit_value < 0 || exit_value > 255)
 		return command_fail(c, "'exit-value' must be an integer from 0 to 255");
 	daemon_shutdown(daemon_of(c), (int)exit_value);
-	return command_ok(c, NULL, "shutting down");
+	return command_ok(c, NULL, "Shutting down.");
 }
 
 /* Kea's numbers of origins. Each relationship of high availability has one of a thousand. */
