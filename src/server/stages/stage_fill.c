@@ -62,7 +62,7 @@ static uint32_t server_id(const struct fill *f)
 	return o && rd_span_be32(o->data, &id) ? id : f->x->local_addr;
 }
 
-/* Sets T1 and T2 where T1 < T2 < lifetime holds. */
+/* Sets T1 and T2, rounded, where T1 < T2 < lifetime holds. */
 static void fill_timers(struct fill *f)
 {
 	const struct config_params *p = &f->x->subnet->params;
@@ -75,11 +75,11 @@ static void fill_timers(struct fill *f)
 	if (p->has_rebind_timer)
 		t2 = p->rebind_timer;
 	else if (p->calculate_tee_times)
-		t2 = (uint32_t)(p->t2_percent * lft);
+		t2 = (uint32_t)(p->t2_percent * lft + 0.5);
 	if (p->has_renew_timer)
 		t1 = p->renew_timer;
 	else if (p->calculate_tee_times)
-		t1 = (uint32_t)(p->t1_percent * lft);
+		t1 = (uint32_t)(p->t1_percent * lft + 0.5);
 	if (t2 >= lft)
 		t2 = 0;
 	if (t1 >= (t2 ? t2 : lft))
