@@ -116,6 +116,7 @@ struct exchange {
 	bool has_response;
 	enum drop silent;	/* why there will be no response, when there is none */
 	struct lease *lease;	/* in the arena: granted or offered */
+	struct lease *own;	/* in the arena: the client's record that the offer repeats */
 	struct lease *deleted;	/* in the arena: the replaced lease */
 	struct lease *previous; /* in the arena: the record that a stored offer replaced */
 	bool offer_stored;	/* the offer is a lease (offer-lifetime) */
@@ -134,6 +135,7 @@ struct exchange {
 	bool v6_only;	      /* answered with option 108 in the place of an address */
 	bool named;	      /* hostname and answer_fqdn are worked out (client_name) */
 	bool answer_fqdn;     /* the name came in option 81, or is answered in it */
+	bool name_generated;  /* from the address */
 
 	/* answer */
 	uint32_t dst;

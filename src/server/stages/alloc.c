@@ -310,8 +310,10 @@ static struct lease *try_own(struct exchange *x)
 						  "client's own address")
 				    : NULL;
 
-		if (l)
+		if (l) {
+			x->own = &own[i];
 			return l;
+		}
 	}
 	return NULL;
 }

@@ -143,12 +143,14 @@ static void qualify_name(struct name *m, const struct config_names *rules, bool 
 }
 
 /* Generates a name such as "myhost-192-0-2-10", qualified. */
-static void generate_name(struct name *m, const struct config_names *rules, uint32_t addr, bool dot)
+static void generate_name(struct exchange *x, struct name *m, const struct config_names *rules,
+			  uint32_t addr, bool dot)
 {
 	char text[32];
 
 	(void)snprintf(text, sizeof(text), "-%u-%u-%u-%u", addr >> 24, addr >> 16 & 255,
 		       addr >> 8 & 255, addr & 255);
+	x->name_generated = true;
 	put_text(m, rules->generated_prefix);
 	put_text(m, text);
 	qualify_name(m, rules, dot);
@@ -242,7 +244,7 @@ static void name_by_fqdn(struct exchange *x, const struct config_names *rules,
 	if (rules->replace == REPLACE_NAME_ALWAYS || rules->replace == REPLACE_NAME_WHEN_PRESENT ||
 	    !given->n) {
 		if (addr)
-			generate_name(&m, rules, addr, true);
+			generate_name(x, &m, rules, addr, true);
 	} else if (!clean_labels(&m, rules, given)) {
 		x->answer_fqdn = false; /* no character of the name can be answered */
 		return;
@@ -276,7 +278,7 @@ static void name_by_host_name(struct exchange *x, const struct config_names *rul
 	       : rules->replace == REPLACE_NAME_ALWAYS ||
 			    rules->replace == REPLACE_NAME_WHEN_PRESENT || !labels) {
 		if (addr)
-			generate_name(&m, rules, addr, false);
+			generate_name(x, &m, rules, addr, false);
 	} else if (o) {
 		if (put_clean(&m, rules, (const char *)s.p, s.n))
 			labels = count_labels(m.s, m.n);

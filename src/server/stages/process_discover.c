@@ -14,6 +14,7 @@
 #include "server/stages/alloc.h"
 #include "server/stages/fill.h"
 #include "server/stages/response.h"
+#include "server/stages/reuse.h"
 #include "server/core/server.h"
 #include "server/core/snapshot.h"
 #include "server/stages/stages.h"
@@ -28,22 +29,24 @@
  */
 static bool wants_v6_only(struct exchange *x)
 {
+	const struct config_network *n;
+
 	x->subnet = x->candidates[0].subnet;
 	if (!query_requests(x, DHCP4_OPT_V6_ONLY_PREFERRED))
 		return false;
-	for (uint32_t i = 0; i < x->n_candidates; i++) {
+	for (uint32_t i = 0; i < x->n_candidates && !x->v6_only; i++) {
 		const struct config_subnet *s = x->candidates[i].subnet;
 
-		if (!config_option_top(&s->options, DHCP4_OPT_V6_ONLY_PREFERRED) &&
-		    !(s->network &&
-		      config_option_top(&s->network->options, DHCP4_OPT_V6_ONLY_PREFERRED)))
+		if (!config_option_top(&s->options, DHCP4_OPT_V6_ONLY_PREFERRED))
 			continue;
 		x->subnet = s;
 		x->host = x->candidates[i].host;
 		x->v6_only = true;
-		return true;
 	}
-	return false;
+	n = x->subnet->network;
+	if (n && config_option_top(&n->options, DHCP4_OPT_V6_ONLY_PREFERRED))
+		x->v6_only = true;
+	return x->v6_only;
 }
 
 /* Returns whether the answer carries option 116: no address is available, and the link has a
@@ -67,8 +70,40 @@ static uint32_t offer_lifetime(const struct exchange *x)
 	return x->subnet->params.offer_lifetime;
 }
 
+/* Finds the client's running lease at the offered address. */
+static bool find_running(struct exchange *x, const struct lease *l, struct lease *ret)
+{
+	struct lease_client who = exchange_client(x, x->subnet);
+
+	return lease_db_get(exchange_server(x)->db, l->addr, NULL, ret, NULL) == 0 &&
+	       ret->state == LEASE_ASSIGNED && lease_is_of(ret, &who) && !alloc_expired(x, ret);
+}
+
+/* Returns whether lease caching repeats the client's lease `old` in the place of l. *ret_left: the
+ * remaining lifetime of `old`. */
+static bool repeat_lease(struct exchange *x, const struct lease *old, struct lease *l,
+			 uint32_t *ret_left)
+{
+	if (agent_info_merge(x, l) || !reuse_allowed(x, old, l, ret_left))
+		return false;
+	reuse_count(x, l, *ret_left);
+	return true;
+}
+
+/* Repeats the client's lease in an offer that is not stored. The record of a reserved address is
+ * not at hand: that address is offered before the client's records are read. */
+static void repeat_offered(struct exchange *x, struct lease *l)
+{
+	struct lease old uninit;
+
+	if (x->own)
+		(void)repeat_lease(x, x->own, l, &x->lifetime);
+	else if (x->host && x->host->addr == l->addr && find_running(x, l, &old))
+		(void)repeat_lease(x, &old, l, &x->lifetime);
+}
+
 /* Stores an offer as a real, short lease (offer-lifetime). A longer lease of the client stays as
- * it is. */
+ * it is, and so does an offer that was stored a moment ago (lease caching). */
 static int store_offer(struct exchange *x, struct lease *l, uint32_t lft)
 {
 	struct server *srv = exchange_server(x);
@@ -76,13 +111,18 @@ static int store_offer(struct exchange *x, struct lease *l, uint32_t lft)
 	struct lease_change change;
 	struct lease stored = *l;
 	struct lease old;
+	uint32_t left;
 
 	stored.valid_lft = lft;
-	if (lease_db_get(srv->db, l->addr, NULL, &old, NULL) == 0 && old.state == LEASE_ASSIGNED &&
-	    lease_is_of(&old, &who) && !alloc_expired(x, &old)) {
-		if (lease_expire(&old) > lease_expire(&stored))
+	if (find_running(x, l, &old)) {
+		if (lease_expire(&old) > lease_expire(&stored)) {
+			(void)repeat_lease(x, &old, l, &x->lifetime);
 			return 0;
-		(void)agent_info_merge(x, &stored);
+		}
+		if (repeat_lease(x, &old, &stored, &left)) {
+			x->wait_seq = old.row;
+			return 0;
+		}
 	}
 	if (lease_db_assign_within(srv->db, &stored, &who, x->bounds, &change) < 0)
 		return -USHER_E_IN_USE;
@@ -117,11 +157,13 @@ enum verdict process_discover(struct exchange *x)
 		return exchange_drop(x, DROP_PROCESSING_FAILED);
 	if (v6_only || r < 0)
 		return VERDICT_CONTINUE; /* yiaddr 0, and the option with the reason */
-	lft = offer_lifetime(x);
-	if (lft && store_offer(x, l, lft) < 0)
-		return exchange_drop(x, DROP_NO_LEASE);
 	x->lease = l;
 	x->lifetime = l->valid_lft;
+	lft = offer_lifetime(x);
+	if (!lft)
+		repeat_offered(x, l);
+	else if (store_offer(x, l, lft) < 0)
+		return exchange_drop(x, DROP_NO_LEASE);
 	x->response.yiaddr = l->addr;
 	x->committed_hook = true;
 	x->fake_allocation = true;

@@ -22,6 +22,7 @@
 #include "server/core/exchange_hook.h"
 #include "server/core/snapshot.h"
 #include "server/stages/response.h"
+#include "server/stages/reuse.h"
 #include "server/core/server.h"
 #include "server/stages/stages.h"
 #include "server/core/trace.h"
@@ -163,40 +164,6 @@ static enum verdict request_check(struct exchange *x, struct request *q)
 		      "address is not on the client's network");
 }
 
-/* Returns whether two leases agree in the members that lease caching must not hide. */
-static bool lease_same(const struct lease *a, const struct lease *b)
-{
-	return a->valid_lft == b->valid_lft && a->subnet_id == b->subnet_id &&
-	       a->pool_id == b->pool_id && lease_same_identity(a, b) &&
-	       strcmp(a->hostname, b->hostname) == 0;
-}
-
-/*
- * Returns whether lease caching answers an early renewal: the lease stays unchanged and the client
- * gets the rest of its lifetime, *ret_left. As in Kea, cache-threshold and cache-max-age must both
- * hold, 0 of either is "never", and a lease without an end is never written again unchanged.
- */
-static bool lease_cached(const struct exchange *x, const struct lease *old, const struct lease *new,
-			 uint32_t *ret_left)
-{
-	const struct config_params *p = &x->subnet->params;
-	int64_t age = new->cltt - old->cltt;
-
-	if (old->state != LEASE_ASSIGNED || alloc_expired(x, old) || age < 0 ||
-	    !lease_same(old, new))
-		return false;
-	if (old->valid_lft == LEASE_INFINITE) {
-		*ret_left = LEASE_INFINITE;
-		return true;
-	}
-	if (p->has_cache_max_age && (!p->cache_max_age || age > p->cache_max_age))
-		return false;
-	if (p->cache_threshold <= 0 || (double)age > p->cache_threshold * old->valid_lft)
-		return false;
-	*ret_left = (uint32_t)(old->valid_lft - age);
-	return true;
-}
-
 /* Ends the client's leases at other addresses of the network. */
 static void drop_others(struct exchange *x, const struct request *q)
 {
@@ -262,17 +229,11 @@ static bool reuse_hook(struct exchange *x, const struct lease *l, const struct l
 static enum verdict request_reuse(struct exchange *x, struct lease *l, const struct lease *old,
 				  uint32_t left)
 {
-	char ip[IP_TEXT_LEN];
-
 	if (!reuse_hook(x, l, old))
 		return response_nak(x, LOG_DHCP4_PACKET_NAK_0004, "the lease ended meanwhile");
-	exchange_count(x, x->subnet, SUBNET_LEASE_REUSES);
-	TRACE(x, "lease reused, %u s left", left);
+	reuse_count(x, l, left);
 	if (old->row > x->wait_seq)
 		x->wait_seq = old->row;
-	EXCHANGE_LOG(x, LOG_DHCP4_LEASE_REUSE, "lease %s reused, %u s left", ip_text(l->addr, ip),
-		     left);
-	x->lease_reused = true;
 	return grant_lease(x, l, left);
 }
 
@@ -347,7 +308,7 @@ static enum verdict request_assign(struct exchange *x, struct request *q)
 	if (old && (old->state != LEASE_ASSIGNED || alloc_expired(x, old)))
 		old = NULL; /* not a renewal */
 	same_info = !old || !agent_info_merge(x, l);
-	if (old && same_info && lease_cached(x, old, l, &left))
+	if (old && same_info && reuse_allowed(x, old, l, &left))
 		return request_reuse(x, l, old, left);
 	if (!request_hook(x, l, old != NULL))
 		return request_skipped(x, l, old);
