@@ -160,10 +160,10 @@ enum verdict process_discover(struct exchange *x)
 	x->lease = l;
 	x->lifetime = l->valid_lft;
 	lft = offer_lifetime(x);
-	if (!lft)
-		repeat_offered(x, l);
-	else if (store_offer(x, l, lft) < 0)
+	if (unlikely(lft) && store_offer(x, l, lft) < 0)
 		return exchange_drop(x, DROP_NO_LEASE);
+	if (unlikely(x->own || x->host) && !lft)
+		repeat_offered(x, l);
 	x->response.yiaddr = l->addr;
 	x->committed_hook = true;
 	x->fake_allocation = true;
