@@ -7,9 +7,10 @@
  *	SELECTING	   NAK		(served)	NAK		NAK		   NAK
  *	INIT-REBOOT	   auth		auth		NAK		auth		   NAK
  *	RENEWING	   NAK		(served)	NAK		auth		   NAK
- *	REBINDING	   silence	(served)	NAK		auth		   NAK
+ *	REBINDING	   silence (1)	(served)	NAK		auth		   NAK
  *
  * auth: NAK where we are authoritative, else silence. Silence means another server may know better.
+ * (1) NAK to a relay, which asked this server. A reservation is no record of a client.
  */
 #include "base/error.h"
 #include "base/ip.h"
@@ -73,7 +74,9 @@ static enum verdict without_subnet(struct exchange *x, const struct request *q)
 {
 	switch (q->state) {
 	case REQUEST_REBINDING:
-		return exchange_drop(x, DROP_NO_SUBNET);
+		if (x->pkt.flags & PACKET_BROADCAST)
+			return exchange_drop(x, DROP_NO_SUBNET);
+		break;
 	case REQUEST_INIT_REBOOT:
 		return nak_if(x, is_authoritative(x), DROP_NO_SUBNET, LOG_DHCP4_PACKET_NAK_0001,
 			      "client is on none of the configured networks");
@@ -106,12 +109,13 @@ static bool request_choose(struct exchange *x, struct request *q)
 	return q->c != NULL;
 }
 
-static bool reserved_address_free(struct exchange *x, const struct candidate *c)
+/* Returns whether no other client has a lease of the address. */
+static bool is_free(struct exchange *x, const struct candidate *c, uint32_t addr)
 {
 	struct lease_client who = exchange_client(x, c->subnet);
 	struct lease l;
 
-	if (lease_db_get(exchange_server(x)->db, c->host->addr, NULL, &l, NULL) < 0)
+	if (lease_db_get(exchange_server(x)->db, addr, NULL, &l, NULL) < 0)
 		return true;
 	return lease_is_of(&l, &who) || l.state == LEASE_RECLAIMED || l.state == LEASE_RELEASED ||
 	       (l.state == LEASE_ASSIGNED && alloc_expired(x, &l));
@@ -122,17 +126,28 @@ static bool reserved_elsewhere(struct exchange *x, const struct request *q)
 {
 	const struct candidate *c = alloc_reserved(x);
 
-	return c && c->host->addr != q->addr && reserved_address_free(x, c);
+	return c && c->host->addr != q->addr && is_free(x, c, c->host->addr);
 }
 
-/* Decides INIT-REBOOT by the leases and reservations of the client. */
+/* Returns whether an address outside of all pools, which is not reserved for this client, is
+ * another client's. */
+static bool is_anothers(struct exchange *x, uint32_t addr)
+{
+	for (uint32_t i = 0; i < x->n_candidates; i++) {
+		const struct config_subnet *s = x->candidates[i].subnet;
+
+		if (s->params.reservations_in_subnet && config_host_by_addr(x->cfg, s->id, addr))
+			return true;
+	}
+	return !is_free(x, &x->candidates[0], addr);
+}
+
+/* Decides INIT-REBOOT by the leases of the client. */
 static enum verdict check_init_reboot(struct exchange *x, const struct request *q)
 {
 	const struct lease *held = q->n_own && q->own[0].state != LEASE_OFFERED ? &q->own[0] : NULL;
 
-	if (q->c && host_address(q->c) == q->addr)
-		return VERDICT_CONTINUE; /* a reservation counts as a record */
-	if (!held && !reserved_elsewhere(x, q))
+	if (!held)
 		return nak_if(x, is_authoritative(x), DROP_UNKNOWN_CLIENT,
 			      LOG_DHCP4_NO_LEASE_INIT_REBOOT, "no lease of this client is known");
 	for (size_t i = 0; i < q->n_own; i++)
@@ -157,7 +172,7 @@ static enum verdict request_check(struct exchange *x, struct request *q)
 				    "another address is reserved for the client");
 	if (q->c)
 		return VERDICT_CONTINUE;
-	if (alloc_in_any_pool(x, q->addr))
+	if (alloc_in_any_pool(x, q->addr) || is_anothers(x, q->addr))
 		return response_nak(x, LOG_DHCP4_PACKET_NAK_0004, "address is not for this client");
 	return nak_if(x, q->state == REQUEST_SELECTING || is_authoritative(x), DROP_UNKNOWN_ADDRESS,
 		      LOG_DHCP4_UNKNOWN_ADDRESS_REQUESTED,
