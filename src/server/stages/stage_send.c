@@ -46,13 +46,12 @@ static bool is_station(const uint8_t mac[6])
 /*
  * Returns whether the answer can go to the station that the query came from. That station, a
  * relay's or the last router's, can reach the client. The answer needs neither a route of ours nor
- * ARP, so an unanswered ARP request delays no packet. Kea does so with raw sockets and
- * outbound-interface "same-as-inbound".
+ * ARP, so an unanswered ARP request delays no packet. Kea does so with raw sockets, with any
+ * outbound-interface.
  */
 static bool can_return(const struct exchange *x)
 {
-	return !(x->pkt.flags & PACKET_NO_L2) && !x->cfg->socket_udp && !x->cfg->use_routing &&
-	       is_station(x->pkt.l2_src);
+	return !(x->pkt.flags & PACKET_NO_L2) && !x->cfg->socket_udp && is_station(x->pkt.l2_src);
 }
 
 static void to_sender(struct exchange *x, uint32_t addr)
