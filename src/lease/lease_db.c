@@ -153,9 +153,7 @@ static int assign_locked(struct lease_db *db, const struct lease *l, const struc
 	uint32_t idx = p.main;
 	int r;
 
-	/* an address that was offered twice goes to the first client that requests it */
-	if (p.hold && rec_at(db, p.hold)->flags & REC_REOFFERED)
-		p.hold = 0;
+	p.hold = 0; /* an offer to another client promises nothing */
 	if (!may_have(db, l->addr, p, who, now))
 		return -USHER_E_IN_USE;
 	note_old(db, p.main, ch);

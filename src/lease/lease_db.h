@@ -120,8 +120,7 @@ int lease_db_pick(struct lease_db *db, struct lease_pools *p, size_t i, struct l
  * Picks an address as lease_db_pick() does. Where the pool has none to give, takes the address
  * whose hold is oldest from its client. It does so if the pool has eight holds or the hold is two
  * seconds old. The address is then offered to both clients, and lease_db_assign() gives it to the
- * first that requests it. An offer promises nothing (RFC 2131 3.1), and a flood of DISCOVERs must
- * not use up a pool.
+ * first that requests it. A flood of DISCOVERs must not use up a pool.
  */
 int lease_db_pick_held(struct lease_db *db, struct lease_pools *p, size_t i, struct lease *l)
 	must_check;
@@ -143,8 +142,8 @@ struct lease_change {
  * Changes by packets (assign, release, decline) do not wake the store: the worker does, once for
  * all its packets (lease_store_kick, lease_store_flush). All other changes below wake it.
  *
- * Gives the address to l's client (ASSIGNED) in one step, if it is free, held by or assigned to
- * this client (by lease_is_of with `who`). 0, -USHER_E_IN_USE (another's, or declined).
+ * Gives the address to l's client (ASSIGNED) in one step, if it is free, held by any client, or
+ * assigned to this one (by lease_is_of with `who`). An offer promises nothing (RFC 2131 3.1). 0, -USHER_E_IN_USE (another's, or declined).
  */
 int lease_db_assign(struct lease_db *db, const struct lease *l, const struct lease_client *who,
 		    struct lease_change *ret) must_check;

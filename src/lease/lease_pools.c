@@ -272,8 +272,7 @@ static int pick_and_hold(struct lease_db *db, struct lease_pools *ps, size_t i, 
 	db_lock(db);
 	holds_expire(db, 64);
 	addr = pick_addr(db, p);
-	reoffer = reoffer && addr < 0;
-	if (reoffer)
+	if (reoffer && addr < 0)
 		addr = pick_held(db, p);
 	if (addr >= 0) {
 		l->addr = (uint32_t)addr;
@@ -281,8 +280,6 @@ static int pick_and_hold(struct lease_db *db, struct lease_pools *ps, size_t i, 
 		l->pool_id = p->def.pool_id;
 		r = hold_set(db, l, p);
 	}
-	if (r == 0 && reoffer)
-		rec_at(db, p->youngest_hold)->flags |= REC_REOFFERED;
 	db_unlock(db);
 	return r;
 }

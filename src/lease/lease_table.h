@@ -30,8 +30,7 @@ struct rec_ext {
 	char data[];
 };
 
-/* REOFFERED: a hold whose previous client may still request the address */
-enum rec_flags { REC_CID_EXT = 1, REC_REOFFERED = 2 };
+enum rec_flags { REC_CID_EXT = 1 };
 /* The heap that a record is in. LAPSED: over by the clock, not yet reclaimed. */
 enum rec_heap { HEAP_NONE, HEAP_RUNNING, HEAP_LAPSED, HEAP_KEPT, HEAP_N };
 /* While loading: the record was freed. */
