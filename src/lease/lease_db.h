@@ -143,7 +143,8 @@ struct lease_change {
  * all its packets (lease_store_kick, lease_store_flush). All other changes below wake it.
  *
  * Gives the address to l's client (ASSIGNED) in one step, if it is free, held by any client, or
- * assigned to this one (by lease_is_of with `who`). An offer promises nothing (RFC 2131 3.1). 0, -USHER_E_IN_USE (another's, or declined).
+ * assigned to this one (by lease_is_of with `who`). An offer promises nothing (RFC 2131 3.1). 0,
+ * -USHER_E_IN_USE (another's, or declined).
  */
 int lease_db_assign(struct lease_db *db, const struct lease *l, const struct lease_client *who,
 		    struct lease_change *ret) must_check;

@@ -38,7 +38,8 @@ struct request {
 	size_t n_own;
 };
 
-/* Reads address and state of a REQUEST (RFC 2131 table 4). Returns false if it names no address. */
+/* Reads address and state of a REQUEST (RFC 2131 table 4). One that names neither server nor
+ * address is in no state. Returns false then. */
 static bool request_parse(const struct exchange *x, struct request *q)
 {
 	bool has_addr = dhcp4_opt_u32(&x->query, DHCP4_OPT_REQUESTED_ADDRESS, &q->addr) && q->addr;
@@ -54,7 +55,7 @@ static bool request_parse(const struct exchange *x, struct request *q)
 		q->state = REQUEST_RENEWING;
 	if (!has_addr)
 		q->addr = x->query.ciaddr;
-	return q->addr != 0;
+	return q->addr || q->state == REQUEST_SELECTING;
 }
 
 /* Sends a NAK with the reason and the log message id, or drops the packet where the server is not
@@ -351,9 +352,9 @@ enum verdict process_request(struct exchange *x)
 	x->committed_hook = true; /* also for a NAK, with no leases */
 	if (exchange_has_builtin(x, CLASS_REJECT))
 		return response_nak(x, LOG_DHCP4_PACKET_NAK_0005, "client is rejected by class");
-	/* kea-dhcp4 takes a REQUEST to it for one of the offered address, or of any */
-	if (!request_parse(x, &q) && q.state != REQUEST_SELECTING)
-		return exchange_drop(x, DROP_NO_REQUESTED_ADDRESS);
+	if (!request_parse(x, &q))
+		return response_nak(x, LOG_DHCP4_PACKET_NAK_0004,
+				    "the client names neither server nor address");
 	FINDING(x, DHCP4_REQUEST, "REQUEST in state %s",
 		(const char *const[]){"SELECTING", "INIT-REBOOT", "RENEWING",
 				      "REBINDING"}[q.state]);
@@ -363,6 +364,7 @@ enum verdict process_request(struct exchange *x)
 	if (x->pkt.arena.failed)
 		return exchange_drop(x, DROP_PROCESSING_FAILED);
 	request_place(x, &q);
+	/* kea-dhcp4 takes a REQUEST to it for one of the offered address, or of any */
 	if (!q.addr && !request_choose(x, &q))
 		return response_nak(x, LOG_DHCP4_PACKET_NAK_0004,
 				    "there is no address for the client");
