@@ -3,7 +3,8 @@
  * Sets of pools, one a configuration, and picking an address. Pools are named by their index in the
  * set; sets share the pools that did not change between them, and are made and ended in one pass
  * over the registry. All allocators have an equal cost: a bit of the bitmap, else the head of the
- * list. FLQ therefore is equal to iterative.
+ * list. FLQ therefore is equal to random: Kea's, too, takes the addresses that nobody has had in
+ * random order.
  */
 #include "lease/lease_table.h"
 
@@ -161,7 +162,7 @@ int lease_pools_find(const struct lease_pools *p, uint32_t addr, size_t start)
 	return best;
 }
 
-enum { LAPSE_PICK = 4, LAPSE_STRETCH = 64, LAPSE_STRETCHES = 16 };
+enum { LAPSE_PICK = 4, LAPSE_STRETCH = 64, LAPSE_STRETCHES = 16, TIES_MAX = 8 };
 
 /* --- picking ---------------------------------------------------------------------------------- */
 
@@ -173,7 +174,7 @@ static int64_t pick_fresh(struct lease_db *db, struct pool *p)
 
 	if (!p->free.n_set)
 		return -1;
-	if (p->def.allocator == LEASE_ALLOC_RANDOM)
+	if (p->def.allocator != LEASE_ALLOC_ITERATIVE)
 		from = size == UINT32_MAX ? rng_u64(&db->rng) >> 32 : rng_below(&db->rng, size + 1);
 	bit = bitmap_next(&p->free, from);
 	if (bit < 0)
@@ -184,7 +185,25 @@ static int64_t pick_fresh(struct lease_db *db, struct pool *p)
 	return p->def.first + bit;
 }
 
-/* Picks the address of the oldest kept or lapsed record. */
+/* Returns the lowest address of the records behind the head of the list that ended in its second.
+ */
+static uint32_t lowest_tie(const struct lease_db *db, const struct pool *p)
+{
+	const struct rec *head = rec_at(db, p->lru.head);
+	uint32_t idx = head->next;
+	uint32_t addr = head->addr;
+
+	for (unsigned i = 0; idx && i < TIES_MAX; i++, idx = rec_at(db, idx)->next) {
+		if (rec_expire(rec_at(db, idx)) != rec_expire(head))
+			break;
+		if (rec_at(db, idx)->addr < addr)
+			addr = rec_at(db, idx)->addr;
+	}
+	return addr;
+}
+
+/* Picks the address of the oldest kept or lapsed record. Of some that ended in one second it is the
+ * lowest address. */
 static int64_t pick_kept(struct lease_db *db, struct pool *p, int64_t now)
 {
 	while (p->lru.head) {
@@ -192,7 +211,7 @@ static int64_t pick_kept(struct lease_db *db, struct pool *p, int64_t now)
 		const struct rec *r = rec_at(db, idx);
 
 		if (rec_is_kept(r) || rec_over(r, now))
-			return r->addr;
+			return lowest_tie(db, p);
 		/* the clock went back: it runs again */
 		heap_put(db, HEAP_RUNNING, idx, rec_expire(r));
 		lru_update(db, idx);

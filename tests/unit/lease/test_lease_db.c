@@ -48,6 +48,52 @@ static void test_allocators(void **state)
 	}
 }
 
+/* An address follows another one seldom, but for the iterative allocator. */
+static void test_allocator_order(void **state)
+{
+	struct fix *f = *state;
+
+	for (int a = LEASE_ALLOC_ITERATIVE; a <= LEASE_ALLOC_FLQ; a++) {
+		struct lease_pools *p = pool(f, 50000, (enum lease_allocator)a);
+		unsigned next = 0;
+		uint32_t last = 0;
+
+		for (uint32_t i = 0; i < 100; i++) {
+			struct lease l = client(i);
+
+			assert_int_equal(lease_db_pick(f->db, p, 0, &l), 0);
+			next += l.addr == last + 1;
+			last = l.addr;
+		}
+		assert_true(a == LEASE_ALLOC_ITERATIVE ? next == 99 : next < 10);
+		at(f, 11 * (a + 1));
+		lease_db_expire_holds(f->db);
+		lease_pools_unref(p);
+	}
+}
+
+/* Leases that ended in one second are given away by address, the oldest second first. */
+static void test_order_of_reuse(void **state)
+{
+	struct fix *f = *state;
+	struct lease_pools *p = pool(f, 8, LEASE_ALLOC_ITERATIVE);
+	struct lease_change ch;
+
+	for (uint32_t i = 0; i < 8; i++) {
+		at(f, i < 4 ? 1 : 0);
+		assert_int_equal(assign(f, BASE + i, i, &ch), 0);
+	}
+	at(f, 200);
+	lease_db_expire_holds(f->db);
+	for (uint32_t i = 0; i < 8; i++) {
+		struct lease l = client(100 + i);
+
+		assert_int_equal(lease_db_pick(f->db, p, 0, &l), 0);
+		assert_int_equal(l.addr, BASE + (i + 4) % 8);
+	}
+	lease_pools_unref(p);
+}
+
 static void test_reserved(void **state)
 {
 	static const uint32_t reserved[] = {BASE + 2};
@@ -795,6 +841,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(test_allocators),
+		T(test_allocator_order),
+		T(test_order_of_reuse),
 		T(test_reserved),
 		T(test_oldest_first),
 		T(test_holds),
