@@ -57,7 +57,7 @@ int control_args_next(const char *description, size_t *at, unsigned *alternative
 	const char *s = description;
 	char close = '\0';
 
-	while (s[*at] == ' ' || s[*at] == '|')
+	while (s[*at] == ' ' || s[*at] == '|' || (s[*at] == '*' && !*at))
 		*alternative += s[(*at)++] == '|';
 	if (!s[*at])
 		return 0;

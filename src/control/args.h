@@ -7,7 +7,8 @@
  *
  * name:type is required, [name:type] optional. (name:type) is required, and the command itself
  * refuses its absence or another type, with Kea's words. One of the alternatives between "|" must
- * be there as a whole. Types: text, int, bool, map, list, any. Names that are not described are
+ * be there as a whole. "*" in front of all: arguments that are no map are refused with the words of
+ * Kea's selection tests. Types: text, int, bool, map, list, any. Names that are not described are
  * ignored, as Kea does.
  */
 #pragma once

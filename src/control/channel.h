@@ -19,7 +19,7 @@ struct loop;
 
 struct channel_opts {
 	const char *path;
-	mode_t mode;		  /* of the socket; Kea's is 0660 */
+	mode_t mode;		  /* of the socket; Kea's is 0770 */
 	size_t max_request;	  /* octets; 0: 32 MiB */
 	unsigned max_connections; /* 0: 64; a few more have a moment to send a request */
 	size_t max_held;	  /* octets of requests and answers of all connections; 0: 96 MiB */

@@ -188,7 +188,9 @@ static const struct control_command *find_called(const struct control_plane *p,
 		return NULL;
 	log_received(p, c);
 	row = control_row_find(p, c->name);
-	if (c->args && c->args->type != JSON_MAP && !(row && row->any_args))
+	if (c->args && c->args->type != JSON_MAP && row && row->args[0] == '*')
+		*ret_refusal = control_answer(c->arena, CONTROL_ERROR, "arguments must be a map");
+	else if (c->args && c->args->type != JSON_MAP && !(row && row->any_args))
 		*ret_refusal = control_answer(c->arena, CONTROL_ERROR,
 					      "invalid command '%s': expected 'arguments' to be "
 					      "a map, got %s instead",

@@ -230,6 +230,7 @@ def test_H10_config_write_replaces_configurations_only(t):
         before = open(path, "rb").read() if os.path.isfile(path) and name != "log" else None
         r = s.command("config-write", {"filename": name})
         assert r["result"] == 1, "%r was written: %s" % (name, r)
+        assert name != "../x" or r["text"].startswith("not allowed to write config into ../x: "), r
         if before is not None:
             assert open(path, "rb").read() == before, "%s changed" % name
     s.ok("list-commands")

@@ -155,6 +155,8 @@ def test_subnet_select(t):
     for empty in ({}, {"interface": "lo"}, {"interface": ""}, {"local": "10.77.0.1"}, {"address": "192.0.2.1"}, {"relay": "192.0.2.1"}):
         select(empty, none, 3)
     select(None, "empty arguments", 1)
+    select([], "arguments must be a map", 1)
+    select("x", "arguments must be a map", 1, "subnet4o6-select-test")
     select({"interface": "foo"}, "Error during command processing: interface foo doesn't exist and therefore it is impossible to find a "
            "suitable subnet for its IPv4 address", 1)
     for name, other, family in (("subnet4-select-test", "2001:db8::1", 4), ("subnet4o6-select-test", "192.0.2.1", 6)):
@@ -342,3 +344,11 @@ def test_interfaces(t):
         assert i["addresses"] == ["10.77.0.1"] and i["type"] == 1 and len(i["mac"]) == 17, i
         assert found["lo"]["flag-loopback"] and not found["lo"]["in-use"]
     Client(port, mac_of(2)).dora()
+
+
+@test()
+def test_mode_of_the_control_socket(t):
+    """Kea's: its owner and group may send commands."""
+    t.wire()
+    s = t.server()
+    assert stat.S_IMODE(os.stat(s.socket_path).st_mode) == 0o770, oct(os.stat(s.socket_path).st_mode)

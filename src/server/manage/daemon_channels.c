@@ -96,7 +96,7 @@ static int open_one(struct server_daemon *d, const char *path)
 {
 	struct channel_opts o = {
 		.path = path,
-		.mode = 0660,
+		.mode = 0770,
 		.log = d->srv.log,
 		.plane = d->plane,
 		.closing = &d->closing,

@@ -70,6 +70,7 @@ static void test_arguments_missing(void **state)
 	assert_check("[name:text]", NULL, "");
 	assert_check("(name:text)", NULL, "");
 	assert_check("(name:text)", "{\"name\": 1}", "");
+	assert_check("* name:text", NULL, "'name' parameter not specified");
 }
 
 static void test_arguments_alternatives(void **state)
@@ -86,9 +87,9 @@ static void test_arguments_alternatives(void **state)
 
 static void test_descriptions_malformed(void **state)
 {
-	static const char *const bad[] = {"name",	"name:",      "name:strin",
-					  ":text",	"[name:text", "(name:text]",
-					  "name:text,", "a:text b",   "name:texts"};
+	static const char *const bad[] = {"name",	"name:",       "name:strin", ":text",
+					  "[name:text", "(name:text]", "name:text,", "a:text b",
+					  "name:texts", "name:text *"};
 	struct control_arg arg;
 
 	(void)state;
