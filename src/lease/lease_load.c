@@ -281,7 +281,7 @@ static void build_fini(struct build *b)
 static enum rec_heap heap_for(const struct rec *r)
 {
 	if (rec_is_kept(r))
-		return HEAP_KEPT;
+		return rec_kept_heap(r);
 	return r->valid_lft == LEASE_INFINITE ? HEAP_NONE : HEAP_RUNNING;
 }
 

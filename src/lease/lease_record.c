@@ -209,7 +209,7 @@ void rec_settle(struct lease_db *db, uint32_t idx)
 	int64_t end = rec_expire(r);
 
 	if (rec_is_kept(r))
-		heap_put(db, HEAP_KEPT, idx, end);
+		heap_put(db, rec_kept_heap(r), idx, end);
 	else if (r->valid_lft == LEASE_INFINITE)
 		heap_del(db, idx);
 	else if (r->heap != HEAP_RUNNING || heap_is_late(db, idx, end))

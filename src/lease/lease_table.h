@@ -202,6 +202,12 @@ static inline bool rec_is_kept(const struct rec *r)
 	return r->state == LEASE_RECLAIMED || r->state == LEASE_RELEASED;
 }
 
+/* Returns the heap of a kept record. A released lease is to be reclaimed, as in Kea. */
+static inline enum rec_heap rec_kept_heap(const struct rec *r)
+{
+	return r->state == LEASE_RELEASED ? HEAP_LAPSED : HEAP_KEPT;
+}
+
 /* --- lease_index.c ---------------------------------------------------------------------------- */
 
 int addr_index_init(struct addr_index *ix) must_check;
