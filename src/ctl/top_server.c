@@ -61,14 +61,15 @@ static const char *service_state(const struct json *status)
 static void draw_state(struct top *t, struct ctl_frame *f)
 {
 	const struct json *status = top_answer(t, STATUS), *missing = json_get(status, "missing");
+	long long workers = (long long)top_number(status, "thread-pool-size");
 	char up[40], reload[40];
 
 	ctl_frame_line(f, "%s, up %s, configured %s ago", service_state(status),
 		       top_duration(top_number(status, "uptime"), up),
 		       top_duration(top_number(status, "reload"), reload));
+	/* without multi-threading the server does not say that it has one */
 	ctl_frame_line(f, "%lld workers, %lld parked packets, %lld failures of hooks",
-		       (long long)top_number(status, "thread-pool-size"),
-		       (long long)top_number(status, "parked-packets"),
+		       workers ? workers : 1, (long long)top_number(status, "parked-packets"),
 		       (long long)top_number(status, "hook-failures"));
 	if (missing && missing->type == JSON_LIST)
 		for (const struct json *m = missing->first; m; m = m->next)

@@ -352,3 +352,20 @@ def test_mode_of_the_control_socket(t):
     t.wire()
     s = t.server()
     assert stat.S_IMODE(os.stat(s.socket_path).st_mode) == 0o770, oct(os.stat(s.socket_path).st_mode)
+
+
+@test()
+def test_status_of_the_queue(t):
+    """Averages over 10, 100 and 1000 packets; a server without multi-threading has none, as Kea's."""
+    port = t.wire()
+    s = t.server()
+    assert s.ok("status-get")["packet-queue-statistics"] == [0.0, 0.0, 0.0]
+    for host in range(1, 4):
+        Client(port, mac_of(host)).dora()
+    few, more, many = s.ok("status-get")["packet-queue-statistics"]
+    assert 0 < many < more < few < 6, (few, more, many)
+    s.conf["multi-threading"] = {"enable-multi-threading": False}
+    s.ok("config-set", {"Dhcp4": s.conf})
+    status = s.ok("status-get")
+    assert status["multi-threading-enabled"] is False
+    assert not {"thread-pool-size", "packet-queue-size", "packet-queue-statistics"} & set(status), status

@@ -125,6 +125,26 @@ static struct json *status_missing(struct control_call *c, const struct snapshot
 	return m.list;
 }
 
+/* Adds the members about threads. Like Kea's, a server without multi-threading has only the first.
+ */
+static void put_threads(struct control_call *c, const struct snapshot *s, struct json *m)
+{
+	struct server_daemon *d = daemon_of(c);
+	struct json *queue = json_list(c->arena);
+
+	(void)json_add(c->arena, m, "multi-threading-enabled",
+		       json_bool(c->arena, s->cfg->multi_threading));
+	if (!s->cfg->multi_threading)
+		return;
+	(void)json_add(c->arena, m, "thread-pool-size", json_int(c->arena, d->srv.n_workers));
+	(void)json_add(c->arena, m, "packet-queue-size",
+		       json_int(c->arena, s->cfg->packet_queue_size));
+	daemon_queue_update(d);
+	for (size_t i = 0; i < DAEMON_QUEUE_STATS; i++)
+		(void)json_add(c->arena, queue, NULL, json_real(c->arena, d->queue.average[i]));
+	(void)json_add(c->arena, m, "packet-queue-statistics", queue);
+}
+
 struct json *command_status(struct control_call *c)
 {
 	struct json *m = json_map(c->arena);
@@ -139,12 +159,7 @@ struct json *command_status(struct control_call *c)
 		       json_int(c->arena, (now - daemon_of(c)->srv.started_ns) / NS_PER_S));
 	(void)json_add(c->arena, m, "reload",
 		       json_int(c->arena, (now - daemon_of(c)->srv.reloaded_ns) / NS_PER_S));
-	(void)json_add(c->arena, m, "multi-threading-enabled",
-		       json_bool(c->arena, s->cfg->multi_threading));
-	(void)json_add(c->arena, m, "thread-pool-size",
-		       json_int(c->arena, daemon_of(c)->srv.n_workers));
-	(void)json_add(c->arena, m, "packet-queue-size",
-		       json_int(c->arena, s->cfg->packet_queue_size));
+	put_threads(c, s, m);
 	(void)json_add(c->arena, m, "parked-packets", json_int(c->arena, (int64_t)parked));
 	(void)json_add(c->arena, m, "hook-failures",
 		       json_int(c->arena, (int64_t)hook_failures(s->hooks)));

@@ -27,7 +27,7 @@ struct loop_timer;
 struct host_file;
 struct http_page;
 
-enum { DAEMON_ORIGINS = 4, DAEMON_MAX_CHANNELS = 32 };
+enum { DAEMON_ORIGINS = 4, DAEMON_MAX_CHANNELS = 32, DAEMON_QUEUE_STATS = 3 };
 
 /* The commands of one of Kea's libraries that is part of this program. */
 struct daemon_library {
@@ -77,6 +77,10 @@ struct server_daemon {
 	int signal_fd;
 	struct iface_monitor *monitor;
 	struct background *background; /* of long commands and reloads */
+	struct daemon_queue {
+		uint64_t batches, packets; /* of all workers, when the averages were made */
+		double average[DAEMON_QUEUE_STATS];
+	} queue;
 	struct control_plane *plane;
 	struct host_file *hosts; /* of reservations by commands; NULL: leases are not kept */
 	struct daemon_hup {
@@ -169,6 +173,8 @@ int daemon_reload_apply(struct daemon_reading *r) must_check;
 void daemon_hup(struct server_daemon *d);
 /* Arms the timers from the current configuration. */
 void daemon_timers(struct server_daemon *d);
+/* Brings the averages of the queue up to date. */
+void daemon_queue_update(struct server_daemon *d);
 /* Enables the service again after s seconds (0: stays off), for dhcp-disable with max-period. */
 void daemon_enable_after(struct server_daemon *d, unsigned origins, uint32_t s);
 /* Makes daemon_run() end. */

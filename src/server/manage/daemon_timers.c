@@ -82,6 +82,7 @@ static void on_second(void *ctx)
 
 	lease_db_expire_holds(d->srv.db);
 	server_free_retired(&d->srv);
+	daemon_queue_update(d);
 	for (unsigned i = 0; i < d->srv.n_workers; i++)
 		worker_ask_drops(d->srv.workers[i]);
 	if (lost != d->log_lost_seen) {
