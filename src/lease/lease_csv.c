@@ -118,6 +118,14 @@ static inline uint64_t expire_of(const struct lease *l)
 	return (uint64_t)(expire < 0 ? 0 : expire);
 }
 
+/* A row with lifetime 0 deletes its lease, but for a released one. */
+static inline uint32_t row_lifetime(const struct lease *l, bool deleted)
+{
+	if (deleted)
+		return 0;
+	return unlikely(l->state == LEASE_RECLAIMED && !l->valid_lft) ? 1 : l->valid_lft;
+}
+
 static inline uint8_t row_state(const struct lease *l, bool deleted)
 {
 	if (!deleted)
@@ -153,7 +161,7 @@ static size_t context_len(const char *context)
 #define PUT_ADDRESS(member)   put_address(p, l->member)
 #define PUT_HARDWARE(member)  put_pairs(p, span_of(l->member, l->member##_len))
 #define PUT_CLIENT_ID(member) put_pairs(p, span_of(l->member, l->member##_len))
-#define PUT_LIFETIME(member)  put_uint(p, deleted ? 0 : l->member)
+#define PUT_LIFETIME(member)  put_uint(p, row_lifetime(l, deleted))
 #define PUT_TIME(member)      put_uint(p, expire_of(l))
 #define PUT_NUMBER(member)    put_uint(p, l->member)
 #define PUT_OPTIONAL(member)  put_uint(p, l->member)

@@ -26,11 +26,6 @@ static void reclaim_locked(struct lease_db *db, uint32_t idx, bool remove)
 	rec_view(r, &l);
 	l.fqdn_fwd = l.fqdn_rev = false;
 	l.hostname[0] = '\0';
-	if (!l.valid_lft) {
-		/* released: the same end; a row with lifetime 0 would delete the lease */
-		l.cltt--;
-		l.valid_lft = 1;
-	}
 	/* without memory it stays as it is, and is tried again */
 	if (rec_store(db, &l, LEASE_RECLAIMED, &idx) == 0)
 		(void)rec_log(db, idx, false);

@@ -175,7 +175,7 @@ static int64_t pick_fresh(struct lease_db *db, struct pool *p)
 	if (!p->free.n_set)
 		return -1;
 	if (p->def.allocator != LEASE_ALLOC_ITERATIVE)
-		from = size == UINT32_MAX ? rng_u64(&db->rng) >> 32 : rng_below(&db->rng, size + 1);
+		from = size ? rng_below(&db->rng, size) : 0; /* never the last one, as in Kea */
 	bit = bitmap_next(&p->free, from);
 	if (bit < 0)
 		bit = bitmap_next(&p->free, 0);

@@ -72,6 +72,23 @@ static void test_allocator_order(void **state)
 	}
 }
 
+/* As in Kea, the last address of a pool is not the first that is chosen. */
+static void test_random_of_two(void **state)
+{
+	struct fix *f = *state;
+
+	for (int i = 1; i <= 32; i++) {
+		struct lease_pools *p = pool(f, 2, LEASE_ALLOC_RANDOM);
+		struct lease l = client(1);
+
+		assert_int_equal(lease_db_pick(f->db, p, 0, &l), 0);
+		assert_int_equal(l.addr, BASE);
+		at(f, 11 * i);
+		lease_db_expire_holds(f->db);
+		lease_pools_unref(p);
+	}
+}
+
 /* Leases that ended in one second are given away by address, the oldest second first. */
 static void test_order_of_reuse(void **state)
 {
@@ -843,6 +860,7 @@ int main(void)
 		T(test_allocators),
 		T(test_allocator_order),
 		T(test_order_of_reuse),
+		T(test_random_of_two),
 		T(test_reserved),
 		T(test_oldest_first),
 		T(test_holds),
