@@ -118,7 +118,7 @@ static void conn_answer(struct control_conn *c, const struct json *answer)
 {
 	c->answering = true;
 	loop_timer_set(c->idle, c->ch->o.idle_ns);
-	json_write(answer, false, &c->out);
+	json_write_spaced(answer, &c->out);
 	buf_char(&c->out, '\n');
 	buf_fini(&c->in); /* the request is answered: its octets are not needed any more */
 	conn_hold(c);

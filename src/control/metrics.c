@@ -309,11 +309,11 @@ bool metrics_form_parse(const char *name, enum metrics_form *ret)
 
 void metrics_answer_begin(const struct metrics *m)
 {
-	buf_printf(m->out, "{\"arguments\":{\"format\":\"%s\",\"metrics\":\"",
+	buf_printf(m->out, "{ \"arguments\": { \"format\": \"%s\", \"metrics\": \"",
 		   m->form == METRICS_OPENMETRICS ? "openmetrics" : "text");
 }
 
 void metrics_answer_end(const struct metrics *m)
 {
-	buf_printf(m->out, "\"},\"result\":0,\"text\":\"%zu samples\"}", m->samples);
+	buf_printf(m->out, "\" }, \"result\": 0, \"text\": \"%zu samples\" }", m->samples);
 }

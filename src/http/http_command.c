@@ -75,7 +75,7 @@ static void answer_map(struct http_request *r, unsigned status, const struct jso
 
 	buf_init(&out);
 	buf_str(&out, list ? "[ " : "");
-	json_write(map, false, &out);
+	json_write_spaced(map, &out);
 	buf_str(&out, list ? " ]" : "");
 	a.body = span_of(out.p, out.len);
 	if (out.failed)

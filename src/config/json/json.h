@@ -115,5 +115,8 @@ struct json *json_copy_without(struct arena *a, const struct json *map, const ch
 /* Writes the text of a tree: compact, or indented by two spaces a level. Escapes control
  * characters, keeps UTF-8. */
 void json_write(const struct json *v, bool pretty, struct buf *out);
+/* Appends the text in one line with blanks as Kea writes its answers, which scripts search for
+ * '"result": 0'. */
+void json_write_spaced(const struct json *v, struct buf *out);
 /* Returns whether two trees have equal texts, or are both NULL. False when memory is out. */
 bool json_equal(const struct json *a, const struct json *b);

@@ -216,18 +216,24 @@ static void write_real(double r, struct buf *out)
 		buf_str(out, ".0");
 }
 
-static void indent(bool pretty, unsigned level, struct buf *out)
+/* COMPACT: without blanks. PRETTY: in lines. SPACED: in one line, with blanks as in Kea's answers.
+ */
+enum form { COMPACT, PRETTY, SPACED };
+
+static void indent(enum form form, unsigned level, struct buf *out)
 {
-	if (!pretty)
+	if (form == SPACED)
+		buf_char(out, ' ');
+	if (form != PRETTY)
 		return;
 	buf_char(out, '\n');
 	for (unsigned i = 0; i < level; i++)
 		buf_add(out, "  ", 2);
 }
 
-static void write_value(const struct json *v, bool pretty, unsigned level, struct buf *out);
+static void write_value(const struct json *v, enum form form, unsigned level, struct buf *out);
 
-static void write_container(const struct json *v, bool pretty, unsigned level, struct buf *out)
+static void write_container(const struct json *v, enum form form, unsigned level, struct buf *out)
 {
 	bool map = v->type == JSON_MAP;
 
@@ -235,19 +241,19 @@ static void write_container(const struct json *v, bool pretty, unsigned level, s
 	for (const struct json *m = v->first; m; m = m->next) {
 		if (m != v->first)
 			buf_char(out, ',');
-		indent(pretty, level + 1, out);
+		indent(form, level + 1, out);
 		if (map) {
 			write_string(m->key, strlen(m->key), out);
-			buf_str(out, pretty ? ": " : ":");
+			buf_str(out, form == COMPACT ? ":" : ": ");
 		}
-		write_value(m, pretty, level + 1, out);
+		write_value(m, form, level + 1, out);
 	}
 	if (v->first)
-		indent(pretty, level, out);
+		indent(form, level, out);
 	buf_char(out, map ? '}' : ']');
 }
 
-static void write_value(const struct json *v, bool pretty, unsigned level, struct buf *out)
+static void write_value(const struct json *v, enum form form, unsigned level, struct buf *out)
 {
 	switch (v->type) {
 	case JSON_NULL:
@@ -267,7 +273,7 @@ static void write_value(const struct json *v, bool pretty, unsigned level, struc
 		break;
 	case JSON_LIST:
 	case JSON_MAP:
-		write_container(v, pretty, level, out);
+		write_container(v, form, level, out);
 		break;
 	}
 }
@@ -275,7 +281,15 @@ static void write_value(const struct json *v, bool pretty, unsigned level, struc
 void json_write(const struct json *v, bool pretty, struct buf *out)
 {
 	if (v)
-		write_value(v, pretty, 0, out);
+		write_value(v, pretty ? PRETTY : COMPACT, 0, out);
+	else
+		buf_str(out, "null");
+}
+
+void json_write_spaced(const struct json *v, struct buf *out)
+{
+	if (v)
+		write_value(v, SPACED, 0, out);
 	else
 		buf_str(out, "null");
 }

@@ -84,14 +84,16 @@ static size_t list_page(struct lease_list *l, struct arena *contexts)
 	return n;
 }
 
+static const char list_head[] = "{ \"arguments\": { \"leases\": [ ";
+
 static void list_end(struct lease_list *l, struct buf *out)
 {
 	if (!l->begun)
-		buf_str(out, "{\"arguments\":{\"leases\":[");
-	buf_str(out, "]");
+		buf_str(out, list_head);
+	buf_str(out, " ]");
 	if (l->page)
-		buf_printf(out, ",\"count\":%zu", l->count);
-	buf_printf(out, "},\"result\":%d,\"text\":\"%zu IPv4 lease(s) found%s.\"}",
+		buf_printf(out, ", \"count\": %zu", l->count);
+	buf_printf(out, " }, \"result\": %d, \"text\": \"%zu IPv4 lease(s) found%s.\" }",
 		   l->count ? CONTROL_OK : CONTROL_EMPTY, l->count, l->which);
 }
 
@@ -106,9 +108,9 @@ static bool list_next(void *ctx, struct buf *out)
 	if (!n)
 		list_end(l, out);
 	for (size_t i = 0; i < n; i++) {
-		buf_str(out, l->begun ? "," : "{\"arguments\":{\"leases\":[");
+		buf_str(out, l->begun ? ", " : list_head);
 		l->begun = true;
-		json_write(lease_to_json(&a, &l->leases[i]), false, out);
+		json_write_spaced(lease_to_json(&a, &l->leases[i]), out);
 	}
 	l->count += n;
 	arena_fini(&a);

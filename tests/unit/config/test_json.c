@@ -203,6 +203,11 @@ static void test_builders(void **state)
 	assert_string_equal(
 		b.p,
 		"{\n  \"i\": 7,\n  \"b\": true,\n  \"s\": \"1-x\",\n  \"l\": [\n    2.0\n  ]\n}");
+	buf_reset(&b);
+	(void)json_add(&a, m, "none", json_map(&a));
+	json_write_spaced(m, &b);
+	assert_string_equal(
+		b.p, "{ \"i\": 7, \"b\": true, \"s\": \"1-x\", \"l\": [ 2.0 ], \"none\": {} }");
 	assert_true(json_get_int(m, "i", &i) && i == 7);
 	assert_true(json_get_bool(m, "b", &t) && t);
 	assert_string_equal(json_get_str(m, "s"), "1-x");

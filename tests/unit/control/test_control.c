@@ -599,7 +599,7 @@ static void test_slow_reader(void **state)
 	assert_int_equal(ask(&w, REQUEST, "yes"), 0);
 	assert_true(listen_to(&w, fd, &b, 32768));
 	assert_in_range(b.len, 4U << 20, (4U << 20) + 100);
-	assert_memory_equal(b.p + b.len - 4, "x\"}\n", 4);
+	assert_memory_equal(b.p + b.len - 5, "x\" }\n", 5);
 	buf_fini(&b);
 	(void)close(fd);
 
