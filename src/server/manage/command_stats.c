@@ -306,26 +306,104 @@ static void stat_row(struct control_call *c, struct json *rows, const struct con
 	(void)json_add(c->arena, rows, NULL, row);
 }
 
-/* Reads the range of subnets: one, a range, or all. Returns NULL, or the answer that refuses. */
-static struct json *stat_range(struct control_call *c, int64_t *first, int64_t *last)
+/* The subnets of a request: one, some, or all. */
+struct stat_choice {
+	int64_t first, last;
+	char text[64]; /* in Kea's words */
+};
+
+/* Reads a subnet id of a range. Returns NULL, or the answer that refuses. */
+static struct json *read_bound(struct control_call *c, const struct json *range, const char *key,
+			       int64_t *ret)
+{
+	if (!json_get_int(range, key, ret))
+		return command_fail(c, "'%s' parameter missing or not an integer", key);
+	return *ret > 0 ? NULL : command_fail(c, "'%s' parameter must be > 0", key);
+}
+
+static struct json *read_range(struct control_call *c, const struct json *range,
+			       struct stat_choice *ret)
+{
+	struct json *bad;
+
+	if (json_get(c->args, "subnet-id"))
+		return command_fail(c, "cannot specify both subnet-id and subnet-range");
+	if (range->type != JSON_MAP)
+		return command_fail(c, "subnet-range parameter is not a map");
+	bad = read_bound(c, range, "first-subnet-id", &ret->first);
+	if (!bad)
+		bad = read_bound(c, range, "last-subnet-id", &ret->last);
+	if (!bad && ret->last < ret->first)
+		bad = command_fail(c, "'last-subnet-id' must be greater than 'first-subnet-id'");
+	(void)snprintf(ret->text, sizeof(ret->text), "[subnets %lld through %lld]",
+		       (long long)ret->first, (long long)ret->last);
+	return bad;
+}
+
+/* Reads the choice of subnets. Returns NULL, or the answer that refuses. */
+static struct json *read_choice(struct control_call *c, struct stat_choice *ret)
 {
 	const struct json *range = json_get(c->args, "subnet-range");
 
-	*first = 0;
-	*last = UINT32_MAX;
+	*ret = (struct stat_choice){0, UINT32_MAX, "[all subnets]"};
 	if (json_get(c->args, "subnet-id")) {
-		if (range)
-			return command_fail(c, "'subnet-id' and 'subnet-range' exclude each other");
-		if (!command_int(c, "subnet-id", first) || *first <= 0)
-			return command_fail(c, "'subnet-id' must be a positive integer");
-		*last = *first;
-	} else if (range) {
-		if (!json_get_int(range, "first-subnet-id", first) ||
-		    !json_get_int(range, "last-subnet-id", last) || *first > *last)
-			return command_fail(
-				c, "'subnet-range' must hold first-subnet-id <= last-subnet-id");
+		if (!command_int(c, "subnet-id", &ret->first))
+			return command_fail(c, "'subnet-id' parameter is not integer");
+		if (ret->first <= 0)
+			return command_fail(c, "'subnet-id' parameter must be > 0");
+		ret->last = ret->first;
+		(void)snprintf(ret->text, sizeof(ret->text), "[subnet-id=%lld]",
+			       (long long)ret->first);
 	}
-	return NULL;
+	return range ? read_range(c, range, ret) : NULL;
+}
+
+static int compare_subnets(const void *a, const void *b)
+{
+	const struct config_subnet *const *x = a;
+	const struct config_subnet *const *y = b;
+
+	return ((*x)->id > (*y)->id) - ((*x)->id < (*y)->id);
+}
+
+/* Returns the rows of the chosen subnets, by their ids; NULL: no memory. */
+static struct json *stat_rows(struct control_call *c, const struct stat_choice *choice)
+{
+	struct snapshot *s = server_snapshot(&daemon_of(c)->srv);
+	const struct config_subnet **chosen = arena_array(c->arena, const struct config_subnet *,
+							  s->cfg->n_subnets + 1);
+	struct json *rows = chosen ? json_list(c->arena) : NULL;
+	size_t n = 0;
+
+	for (size_t i = 0; rows && i < s->cfg->n_subnets; i++)
+		if (s->cfg->subnets[i].id >= choice->first && s->cfg->subnets[i].id <= choice->last)
+			chosen[n++] = &s->cfg->subnets[i];
+	if (n)
+		qsort(chosen, n, sizeof(*chosen), compare_subnets);
+	for (size_t i = 0; i < n; i++)
+		stat_row(c, rows, chosen[i]);
+	snapshot_unref(s);
+	return rows;
+}
+
+/* Answers that no subnet is chosen. */
+static struct json *answer_no_rows(struct control_call *c, const struct stat_choice *choice)
+{
+	struct json *m;
+
+	if (choice->first && choice->first == choice->last && !json_get(c->args, "subnet-range"))
+		m = control_answer(c->arena, CONTROL_EMPTY,
+				   "stat-lease4-get%s: no matching data, subnet-id: %lld does not "
+				   "exist",
+				   choice->text, (long long)choice->first);
+	else
+		m = control_answer(c->arena, CONTROL_EMPTY,
+				   "stat-lease4-get%s: no matching data, selected ID range: %lld "
+				   "through %lld includes no known subnets",
+				   choice->text, (long long)choice->first,
+				   (long long)(choice->last == UINT32_MAX ? 0 : choice->last));
+	(void)json_add(c->arena, m, "arguments", json_map(c->arena));
+	return m;
 }
 
 struct json *command_stat_lease4(struct control_call *c)
@@ -334,36 +412,27 @@ struct json *command_stat_lease4(struct control_call *c)
 					      "cumulative-assigned-addresses", "assigned-addresses",
 					      "declined-addresses"};
 	struct arena *a = c->arena;
-	struct json *rows = json_list(a);
 	struct json *cols = json_list(a);
 	struct json *set = json_map(a);
 	struct json *args = json_map(a);
+	struct stat_choice choice;
+	struct json *rows;
+	struct json *bad = read_choice(c, &choice);
 	char when[40];
-	struct snapshot *s;
-	struct json *bad;
-	int64_t first;
-	int64_t last;
 
-	bad = stat_range(c, &first, &last);
 	if (bad)
 		return bad;
+	rows = stat_rows(c, &choice);
+	if (!rows)
+		return command_fail(c, "out of memory");
+	if (!rows->count)
+		return answer_no_rows(c, &choice);
 	for (size_t i = 0; i < ARRAY_LEN(columns); i++)
 		(void)json_add(a, cols, NULL, json_str(a, columns[i]));
-	s = server_snapshot(&daemon_of(c)->srv);
-	for (size_t i = 0; i < s->cfg->n_subnets; i++)
-		if (s->cfg->subnets[i].id >= first && s->cfg->subnets[i].id <= last)
-			stat_row(c, rows, &s->cfg->subnets[i]);
-	snapshot_unref(s);
 	(void)json_add(a, set, "columns", cols);
 	(void)json_add(a, set, "rows", rows);
 	(void)json_add(a, set, "timestamp",
 		       json_str(a, time_text(clock_wall_ns(&daemon_of(c)->srv.clock), when)));
 	(void)json_add(a, args, "result-set", set);
-	if (!rows->count) {
-		struct json *m = control_answer(a, CONTROL_EMPTY, "stat-lease4-get: 0 rows found");
-
-		(void)json_add(a, m, "arguments", args);
-		return m;
-	}
-	return command_ok(c, args, "stat-lease4-get: %zu rows found", rows->count);
+	return command_ok(c, args, "stat-lease4-get%s: %zu rows found", choice.text, rows->count);
 }
