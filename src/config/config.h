@@ -111,7 +111,8 @@ struct config_names { /* rules for clients' names */
 	enum config_replace_name replace;
 	const char *generated_prefix, *qualifying_suffix;
 	const char *char_set, *char_replacement;
-	const uint8_t *bad; /* 256 bits: octets that match char_set */
+	const uint8_t *bad; /* 256 bits: octets that match char_set, or may begin a match */
+	const struct expr_regex *char_regex; /* NULL: char_set is for one octet, and bad decides */
 };
 
 struct config_params {

@@ -115,19 +115,20 @@ static int check_modes(struct load *l, const struct json *map, const struct conf
 }
 
 /*
- * Loads hostname-char-set, a pattern for one character. Each octet is tried once, here, so that a
- * packet costs only a test of a bit.
+ * Loads hostname-char-set. Each octet is tried once, here, so that a packet costs only a test of a
+ * bit. A pattern that may match several octets is run on names instead.
  */
 static int load_char_set(struct load *l, const struct json *map, struct config_names *p)
 {
 	const struct json *v = json_get(map, "hostname-char-set");
-	const struct expr_regex *re;
+	const struct expr_regex *re = NULL;
 	const char *why = "";
 	uint8_t *bits;
 	size_t at;
 
 	if (l->char_set && strcmp(l->char_set, p->char_set) == 0) {
 		p->bad = l->char_set_bits;
+		p->char_regex = l->char_set_regex;
 		return 0;
 	}
 	bits = arena_zalloc(l->a, 32);
@@ -140,13 +141,16 @@ static int load_char_set(struct load *l, const struct json *map, struct config_n
 		for (unsigned c = 0; c < 256; c++) {
 			uint8_t octet = (uint8_t)c;
 
-			if (expr_regex_match(re, span_of(&octet, 1), l->a) == 1)
+			if (!expr_regex_is_octet(re) ||
+			    expr_regex_match(re, span_of(&octet, 1), l->a) == 1)
 				bits[c / 8] |= (uint8_t)(1U << (c % 8));
 		}
 	}
 	l->char_set = p->char_set;
 	l->char_set_bits = bits;
+	l->char_set_regex = re && !expr_regex_is_octet(re) ? re : NULL;
 	p->bad = bits;
+	p->char_regex = l->char_set_regex;
 	return 0;
 }
 

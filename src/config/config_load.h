@@ -27,6 +27,7 @@ struct load {
 	uint64_t *warned;		   /* rows warned about */
 	const char *char_set;		   /* the last hostname-char-set, and its octets */
 	const uint8_t *char_set_bits;
+	const struct expr_regex *char_set_regex;
 
 	bool defs_unsure;    /* definitions may be missing: the text that has them was refused */
 	bool classes_unsure; /* names of classes may be missing: their text was refused */

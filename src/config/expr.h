@@ -13,6 +13,7 @@
 struct dhcp4_msg;
 struct packet;
 struct expr;
+struct expr_regex;
 struct option_defs;
 
 /* Data of the packet, beside the message, that expressions can name. */
@@ -59,3 +60,8 @@ int expr_bool(const struct expr *e, const struct expr_ctx *c, bool *ret, const c
 	must_check;
 int expr_string(const struct expr *e, const struct expr_ctx *c, struct span *ret,
 		const char **ret_why) must_check;
+
+/* Returns the length of the longest match of a pattern that begins at octet `at`; 0: none, or
+ * memory is out. In expr_regex_run.c. */
+size_t expr_regex_longest(const struct expr_regex *re, struct span s, size_t at,
+			  struct arena *scratch);

@@ -71,6 +71,8 @@ int expr_subject(const struct expr_node *e, const struct expr_ctx *c, struct spa
  * In expr_regex.c. */
 int expr_regex_compile(struct span pattern, struct arena *arena, const struct expr_regex **ret,
 		       size_t *ret_at, const char **ret_why) must_check;
+/* Returns whether the pattern is one for a single octet, such as "[^a-z]". */
+bool expr_regex_is_octet(const struct expr_regex *re);
 /* Returns the scratch memory that a match takes. */
 size_t expr_regex_memory(const struct expr_regex *re);
 /* Matches a string: 1, 0, or -USHER_E_NOMEM. */

@@ -64,9 +64,25 @@ size_t expr_regex_memory(const struct expr_regex *re)
 	       2 * sizeof(uint16_t) + ALIGNMENT;
 }
 
-int expr_regex_match(const struct expr_regex *re, struct span s, struct arena *scratch)
+bool expr_regex_is_octet(const struct expr_regex *re)
 {
-	struct re_run run = {.re = re, .bol = true, .eol = s.n == 0, .round = 1};
+	return re->n == 2 && (re->steps[0].op == RE_CHAR || re->steps[0].op == RE_SET);
+}
+
+static bool has_matched(const struct re_run *run, const struct re_threads *now)
+{
+	for (unsigned i = 0; i < now->n; i++)
+		if (run->re->steps[now->list[i]].op == RE_MATCH)
+			return true;
+	return false;
+}
+
+/* Runs a pattern from octet `at` on, until no thread is left. *ret_longest: the octets of the
+ * longest match; -1: there is none. Returns 0 or -USHER_E_NOMEM. */
+static int run_from(const struct expr_regex *re, struct span s, size_t at, struct arena *scratch,
+		    long *ret_longest)
+{
+	struct re_run run = {.re = re, .bol = at == 0, .eol = at == s.n, .round = 1};
 	struct re_threads now = {arena_alloc(scratch, re->n * sizeof(uint16_t)), 0};
 	struct re_threads next = {arena_alloc(scratch, re->n * sizeof(uint16_t)), 0};
 
@@ -76,7 +92,8 @@ int expr_regex_match(const struct expr_regex *re, struct span s, struct arena *s
 		return -USHER_E_NOMEM;
 	run_add(&run, &now, 0);
 	run.bol = false;
-	for (size_t i = 0; i < s.n && now.n; i++) {
+	*ret_longest = has_matched(&run, &now) ? 0 : -1;
+	for (size_t i = at; i < s.n && now.n; i++) {
 		struct re_threads t = now;
 
 		run.round++;
@@ -85,9 +102,24 @@ int expr_regex_match(const struct expr_regex *re, struct span s, struct arena *s
 		run_step(&run, &now, &next, s.p[i]);
 		now = next;
 		next = t;
+		if (has_matched(&run, &now))
+			*ret_longest = (long)(i + 1 - at);
 	}
-	for (unsigned i = 0; i < now.n; i++)
-		if (re->steps[now.list[i]].op == RE_MATCH)
-			return 1;
 	return 0;
+}
+
+int expr_regex_match(const struct expr_regex *re, struct span s, struct arena *scratch)
+{
+	long longest = -1;
+	int r = run_from(re, s, 0, scratch, &longest);
+
+	return r < 0 ? r : longest == (long)s.n;
+}
+
+size_t expr_regex_longest(const struct expr_regex *re, struct span s, size_t at,
+			  struct arena *scratch)
+{
+	long longest = -1;
+
+	return run_from(re, s, at, scratch, &longest) == 0 && longest > 0 ? (size_t)longest : 0;
 }

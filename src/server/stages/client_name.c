@@ -8,6 +8,7 @@
  */
 #include "base/cursor.h"
 #include "config/config.h"
+#include "config/expr.h"
 #include "lease/lease.h"
 #include "server/stages/response.h"
 #include "wire/option_codes.h"
@@ -98,6 +99,26 @@ static size_t put_good(struct name *m, const struct config_names *rules, const c
 	return i;
 }
 
+/* Replaces the longest match at each place, by a pattern that may match several octets. */
+static cold_fn void put_unmatched(struct name *m, const struct config_names *rules, const char *s,
+				  size_t n)
+{
+	struct arena a;
+
+	arena_init(&a);
+	for (size_t i = 0; i < n && !m->bad;) {
+		size_t len = expr_regex_longest(rules->char_regex, span_of(s, n), i, &a);
+
+		if (len)
+			put_text(m, rules->char_replacement);
+		else if (is_text((uint8_t)s[i]))
+			put_octet(m, s[i]);
+		i += len ? len : 1;
+		arena_reset(&a);
+	}
+	arena_fini(&a);
+}
+
 /*
  * Replaces the octets that hostname-char-set matches. Octets that no name can have (controls, DEL)
  * are replaced in every case: they would end up in files and logs. Returns whether an octet was one
@@ -108,6 +129,10 @@ static bool put_clean(struct name *m, const struct config_names *rules, const ch
 	size_t i = put_good(m, rules, s, n);
 	bool changed = i < n && !m->bad;
 
+	if (unlikely(changed) && rules->char_regex) {
+		put_unmatched(m, rules, s, n);
+		return true;
+	}
 	for (; i < n && !m->bad; i++)
 		if (is_bad(rules, (uint8_t)s[i]))
 			put_text(m, rules->char_replacement);
