@@ -180,48 +180,65 @@ static void read_arg(struct control_call *c)
 		(void)!daemon_check(r);
 }
 
-/* Returns the refusal of members beside Dhcp4, in Kea's words; NULL: there is none but the hash of
- * config-get. */
-static struct json *refuse_members(struct control_call *c)
+/* Returns whether a member of the arguments is none of a configuration. The hash is of config-get.
+ */
+static bool is_foreign(const struct json *k)
 {
-	struct json *answer = NULL;
+	return strcmp(k->key, "Dhcp4") != 0 && strcmp(k->key, "hash") != 0;
+}
+
+/* Returns the refusal of members beside Dhcp4, in Kea's words and with their places; NULL: there
+ * is none. *ret_n: their number. */
+static struct json *refuse_members(struct control_call *c, size_t *ret_n)
+{
+	struct json *answer;
 	struct buf b;
 
+	*ret_n = 0;
 	buf_init(&b);
-	for (const struct json *k = c->args->first; k; k = k->next)
-		if (strcmp(k->key, "Dhcp4") != 0 && strcmp(k->key, "hash") != 0)
-			buf_printf(&b, b.len ? " (and '%s')" : "Unsupported '%s' parameter",
-				   k->key);
-	if (b.len || b.failed)
-		answer = command_fail(c, "%s.", b.failed ? "out of memory" : b.p);
+	for (const struct json *k = c->args->first; k; k = k->next) {
+		if (!is_foreign(k))
+			continue;
+		buf_printf(&b, *ret_n ? " (and '%s')" : "Unsupported '%s' parameter", k->key);
+		++*ret_n;
+	}
+	answer = *ret_n ? command_fail(c, "%s.", b.failed ? "out of memory" : b.p) : NULL;
 	buf_fini(&b);
 	return answer;
 }
 
 /* Returns the refusal of arguments that are no configuration, in Kea's words; NULL: they are one.
- */
-static struct json *refuse_arguments(struct control_call *c)
+ * *ret_n: the number of their problems. */
+static struct json *refuse_arguments(struct control_call *c, size_t *ret_n)
 {
 	const struct json *dhcp4 = json_get(c->args, "Dhcp4");
 
+	*ret_n = 1;
 	if (!c->args)
 		return command_fail(c, "Missing mandatory 'arguments' parameter.");
 	if (!dhcp4)
 		return command_fail(c, "Missing mandatory 'Dhcp4' parameter.");
 	if (dhcp4->type != JSON_MAP)
 		return command_fail(c, "'Dhcp4' parameter expected to be a map.");
-	return refuse_members(c);
+	return refuse_members(c, ret_n);
 }
 
-/* Returns the refusal of a configuration that was read; NULL: it is a good one. */
+/* Returns the refusal of a configuration that was read; NULL: it is a good one. Kea's words are
+ * those of one problem: more are listed. */
 static struct json *refuse_reading(struct control_call *c)
 {
 	struct daemon_reading *r = c->result;
-	struct json *bad = refuse_arguments(c);
+	size_t n;
+	struct json *bad = refuse_arguments(c, &n);
 
-	if (bad || (r && r->cfg))
-		return bad;
-	return r ? refuse_config(c, r) : command_fail(c, "out of memory");
+	if (!r)
+		return bad ? bad : command_fail(c, "out of memory");
+	if (r->problems.n > n || (!bad && !r->cfg))
+		return refuse_config(c, r);
+	if (bad && r->problems.n)
+		(void)json_add(c->arena, bad, "arguments",
+			       config_problems_list(&r->problems, c->arena));
+	return bad;
 }
 
 bool command_takes_problems(const struct control_call *c)
