@@ -118,7 +118,7 @@ static inline uint64_t expire_of(const struct lease *l)
 	return (uint64_t)(expire < 0 ? 0 : expire);
 }
 
-/* Returns the lifetime of a row: one with 0 deletes its lease, but for a released one. */
+/* Returns the lifetime of the row: 0 deletes the lease, unless it is a released one. */
 static inline uint32_t row_lifetime(const struct lease *l, bool deleted)
 {
 	if (deleted)

@@ -19,29 +19,34 @@ static void write_digits(struct buf *b, struct span s)
 		buf_printf(b, "%02X", s.p[i]);
 }
 
-/* Appends the map of the information. An empty identifier counts as none. */
-static void write_info(struct span option, struct buf *b)
+static void write_member(struct buf *b, const char *name, struct span option, uint8_t code)
 {
 	struct span id;
 
-	buf_str(b, "{\"sub-options\":\"0x");
+	if (!dhcp4_subopt(option, code, &id) || !id.n)
+		return;
+	buf_printf(b, "\"%s\": \"", name);
+	write_digits(b, id);
+	buf_str(b, "\", ");
+}
+
+/* Appends the map of the information, with Kea's blanks and order: tools look for it in lease
+ * files. An empty identifier counts as none. */
+static void write_info(struct span option, struct buf *b)
+{
+	buf_str(b, "{ ");
+	write_member(b, "relay-id", option, RAI_RELAY_ID);
+	write_member(b, "remote-id", option, RAI_REMOTE_ID);
+	buf_str(b, "\"sub-options\": \"0x");
 	write_digits(b, option);
-	if (dhcp4_subopt(option, RAI_REMOTE_ID, &id) && id.n) {
-		buf_str(b, "\",\"remote-id\":\"");
-		write_digits(b, id);
-	}
-	if (dhcp4_subopt(option, RAI_RELAY_ID, &id) && id.n) {
-		buf_str(b, "\",\"relay-id\":\"");
-		write_digits(b, id);
-	}
-	buf_str(b, "\"}");
+	buf_str(b, "\" }");
 }
 
 void relay_info_write(struct span option, struct buf *out)
 {
-	buf_str(out, "{\"ISC\":{\"relay-agent-info\":");
+	buf_str(out, "{ \"ISC\": { \"relay-agent-info\": ");
 	write_info(option, out);
-	buf_str(out, "}}");
+	buf_str(out, " } }");
 }
 
 /* --- Trees ------------------------------------------------------------------------------------ */

@@ -14,9 +14,9 @@
 /* --- Contexts --------------------------------------------------------------------------------- */
 
 /* The context of an option 82 with the sub-options 1 ("p"), 2 (AB) and 12 (CD). */
-#define NEW_FORM                                                                    \
-	"{\"ISC\":{\"relay-agent-info\":{\"sub-options\":\"0x0101700201AB0C01CD\"," \
-	"\"remote-id\":\"AB\",\"relay-id\":\"CD\"}}}"
+#define NEW_FORM                                                                             \
+	"{ \"ISC\": { \"relay-agent-info\": { \"relay-id\": \"CD\", \"remote-id\": \"AB\", " \
+	"\"sub-options\": \"0x0101700201AB0C01CD\" } } }"
 #define OLD_FORM "{\"ISC\":{\"relay-agent-info\":\"0x0101700201ab0c01cd\"}}"
 
 static const uint8_t option[] = {1, 1, 'p', 2, 1, 0xab, 12, 1, 0xcd};
@@ -115,7 +115,7 @@ static void test_write_and_read(void **state)
 	arena_init(&a);
 	buf_init(&b);
 	relay_info_write(span_of(option, sizeof(option)), &b);
-	assert_string_equal(lay_out(&a, b.p), lay_out(&a, NEW_FORM));
+	assert_string_equal(b.p, NEW_FORM); /* Kea's blanks and order */
 	assert_true(relay_info_read(&a, b.p, 4096, &info));
 	assert_true(span_eq(info.sub_options, span_of(option, sizeof(option))));
 	assert_true(span_eq(info.remote_id, span_of(option + 5, 1)));
