@@ -369,3 +369,12 @@ def test_status_of_the_queue(t):
     status = s.ok("status-get")
     assert status["multi-threading-enabled"] is False
     assert not {"thread-pool-size", "packet-queue-size", "packet-queue-statistics"} & set(status), status
+
+
+@test()
+def test_class_in_the_configuration(t):
+    """config-get shows only-in-additional-list of a class that has it, as Kea does."""
+    t.wire()
+    s = t.server(**{"client-classes": [{"name": "plain"}, {"name": "late", "only-in-additional-list": True}]})
+    plain, late = s.ok("config-get")["Dhcp4"]["client-classes"]
+    assert "only-in-additional-list" not in plain and late["only-in-additional-list"] is True, (plain, late)
