@@ -187,8 +187,8 @@ static bool is_foreign(const struct json *k)
 	return strcmp(k->key, "Dhcp4") != 0 && strcmp(k->key, "hash") != 0;
 }
 
-/* Returns the refusal of members beside Dhcp4, in Kea's words and with their places; NULL: there
- * is none. *ret_n: their number. */
+/* Returns the refusal of members beside Dhcp4, in Kea's words; NULL: there is none. *ret_n: their
+ * number. */
 static struct json *refuse_members(struct control_call *c, size_t *ret_n)
 {
 	struct json *answer;
@@ -224,7 +224,7 @@ static struct json *refuse_arguments(struct control_call *c, size_t *ret_n)
 }
 
 /* Returns the refusal of a configuration that was read; NULL: it is a good one. Kea's words are
- * those of one problem: more are listed. */
+ * those of one problem: several are listed, as in control_problems_answer(). */
 static struct json *refuse_reading(struct control_call *c)
 {
 	struct daemon_reading *r = c->result;
@@ -235,7 +235,7 @@ static struct json *refuse_reading(struct control_call *c)
 		return bad ? bad : command_fail(c, "out of memory");
 	if (r->problems.n > n || (!bad && !r->cfg))
 		return refuse_config(c, r);
-	if (bad && r->problems.n)
+	if (bad && r->problems.n > 1)
 		(void)json_add(c->arena, bad, "arguments",
 			       config_problems_list(&r->problems, c->arena));
 	return bad;
