@@ -75,7 +75,7 @@ def test_hanging_callout_costs_its_exchange(t, point):
     assert s.stat("drop-callout-late") == 0
     os.remove(gate)
     wait_for("the drop", lambda: s.stat("drop-callout-late") == 1, slack(5))
-    assert "USHER_CALLOUT_LATE" in s.log()
+    assert s.logged("USHER_CALLOUT_LATE")
     # the client has lost one exchange only
     a = Client(port, mac_of(1, _SLOW))
     if point in ("pkt4_receive", "lease4_select", "subnet4_select", "pkt4_send"):
@@ -110,7 +110,7 @@ def test_hanging_callout_at_the_end(t):
     port.send(Client(port, mac_of(1, _SLOW)).discover())
     wait_for("the late callout", lambda: _late(s) == 1, slack(5))
     assert s.term(timeout=slack(10)) == 0
-    assert "have not returned" in s.log()
+    assert s.logged("have not returned")
     s.start(write=False)
     assert s.ok("lease4-get", {"ip-address": kept.addr})["hw-address"] == kept.mac.hex(":")
     assert kept.renew(timeout=slack(1)).type == 5

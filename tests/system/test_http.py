@@ -82,7 +82,7 @@ def test_http_commands_as_over_unix(t):
         assert web.command("lease4-del", {"ip-address": address}, service=["dhcp4"])["result"] == 0
         assert web.command("version-get", service=["dhcp6"])["result"] == 1
         web.close()
-    assert "command 'lease4-add' of 127.0.0.1 over https: result 0" in s.log(), s.tail()
+    assert s.logged("command 'lease4-add' of 127.0.0.1 over https: result 0"), s.tail()
 
 
 @test(timeout=60, tags=("asan",))
@@ -353,7 +353,7 @@ def test_http_half_open_connections(t):
                 web.close()
         for c in held:
             c.close()
-    assert "USHER_HTTP_CONNECTION_DROPPED" in s.log()
+    assert s.logged("USHER_HTTP_CONNECTION_DROPPED")
     wait_for("the descriptors", lambda: s.n_fds() <= fds + 1, slack(10))
 
 
@@ -385,7 +385,7 @@ def test_http_slow_requests(t):
     assert ended and 8 < ended < slack(13), ended
     assert b" 408 " in body.recv(1000).split(b"\r\n")[0]
     assert idle.command("version-get")["result"] == 0 and idle.connection().sock is sock
-    assert "no complete request arrived in time" in s.log()
+    assert s.logged("no complete request arrived in time")
     drip.close()
     body.close()
 
@@ -651,6 +651,6 @@ def test_http_readers_delay_no_packet(t):
     unix.sendall(b'{"command": "lease4-get-all"}')
     wait_for("the reader to be ended", lambda: "USHER_HTTP_READER_DROPPED" in s.log(), slack(20))
     wait_for("the reader of the unix socket, too", lambda: "COMMAND_SOCKET_WRITE_FAIL" in s.log(), slack(20))
-    assert "pid %d took nothing of its answer" % os.getpid() in s.log(), s.tail()
+    assert s.logged("pid %d took nothing of its answer" % os.getpid()), s.tail()
     last.close()
     unix.close()

@@ -183,7 +183,7 @@ def test_service_sockets_require_all(t):
     s = t.server(start=False, **{"interfaces-config": conf})
     s.start(wait=False)
     assert s.proc.wait(slack(10)) == 1, "started without its socket"
-    assert "service-sockets-require-all" in s.log()
+    assert s.logged("service-sockets-require-all")
     conf["service-sockets-require-all"] = False
     s.start()
     assert s.ok("status-get")["sockets"]["status"] == "retrying"

@@ -339,7 +339,7 @@ def test_serving_while_leases_are_loaded(t):
     assert owner.addr == "10.77.0.50", "the client's own lease was forgotten: %r" % o
     other.dora()
     assert other.addr != owner.addr
-    assert "1 leases from 1 rows" in s.log()
+    assert s.logged("1 leases from 1 rows")
 
 
 @test()
@@ -353,7 +353,7 @@ def test_lease_file_that_turns_out_bad_late(t):
     s.ended = True
     f.end(HEADER + "rubbish\n" * 5)
     assert s.proc.wait(slack(10)) == 1
-    assert "cannot be opened" in s.log() and "wrong number of columns" in s.log()
+    assert s.logged("cannot be opened") and s.logged("wrong number of columns")
 
 
 @test()

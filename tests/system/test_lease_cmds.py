@@ -93,7 +93,7 @@ def test_lease_cmds_reloads(t):
     c.options = [(VENDOR, b"acme!")]
     assert reload(bad) == {"ISC": {"binding-variables": {"port": "", "vendor": "acme"}}}
     assert s.ok("status-get")["hook-failures"] == 1
-    assert "LEASE_CMDS_LEASES4_COMMITTED_FAILED" in s.log() and "lease %s are not stored: variable 'v'" % c.addr in s.log()
+    assert s.logged("LEASE_CMDS_LEASES4_COMMITTED_FAILED") and s.logged("lease %s are not stored: variable 'v'" % c.addr)
 
 
 @test(timeout=30, tags=("asan",))

@@ -253,7 +253,7 @@ def test_KH_bulk_criteria(t):
         time.sleep(0.01)
     assert len(b.answers(msg)[0]) == 4
     assert Bulk(cli, "10.77.0.1", "10.77.100.2").recv() is None
-    assert "MT_TCP_LISTENER_MGR_STARTED MtTcpListenerMgr started" in s.log()
+    assert s.logged("MT_TCP_LISTENER_MGR_STARTED MtTcpListenerMgr started")
     assert _events(s, "bulk-connection-accepted", "bulk-connection-refused", "bulk-query", "bulk-query-refused",
                    "bulk-query-duplicate") == [1, 1, 8 + 4 + 12 + 3 + 1, 12, 0]
     # one that is in progress already is ignored, and the other one is answered once

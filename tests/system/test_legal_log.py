@@ -68,7 +68,7 @@ def test_legal_log_full_disk(t):
     s.ok("config-reload")
     time.sleep(2)
     assert s.log().count("LEGAL_LOG_LEASE4_WRITE_ERROR") == 1, "a report for each attempt"
-    assert "No space left on device; its records wait" in s.log()
+    assert s.logged("No space left on device; its records wait")
     assert len(_lines(disk)) < 420
     os.unlink(hog)
     wait_for("all records", lambda: len(_lines(disk)) == 420, slack(10))
@@ -147,7 +147,7 @@ def test_legal_log_beyond_queue(t):
     assert n - room - 10 <= lost <= n - room + n // 10, "%d of %d records are lost" % (lost, n)
     # sanitizers have memory of their own beside each octet
     assert s.rss_kib() - rss < (256 if SANITIZED else 64) << 10, "%d KiB more" % (s.rss_kib() - rss)
-    assert "a record is lost: too many records wait to be written" in s.log()
+    assert s.logged("a record is lost: too many records wait to be written")
     assert Text(s.ok("metrics-get")["metrics"]).get("usher_hook_lost_total", library="libdhcp_legal_log.so") == lost
     assert s.ok("status-get")["hook-failures"] == lost
     os.unlink(hog)

@@ -94,7 +94,7 @@ def test_lua_runaway_rule(t):
     port.send(bad.discover())
     wait_for("the failure to be counted", lambda: s.ok("status-get")["hook-failures"] == 1, slack(10))
     assert s.cpu_seconds() - began < slack(3), "%.1f s of CPU" % (s.cpu_seconds() - began)
-    assert "rules.lua:16" in s.log() and "instructions" in s.log(), s.tail()
+    assert s.logged("rules.lua:16") and s.logged("instructions"), s.tail()
     assert bad.offer(timeout=slack(1), tries=1) is None, "answered"
     assert Client(port, mac_of(1)).offer(), "others are not answered"
 

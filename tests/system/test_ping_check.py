@@ -103,11 +103,11 @@ def test_KH_ping_next_discover_gets_another(t):
                  "PING_CHECK_MGR_START_PING_CHECK for %s" % _address(12),
                  "DHCP4_SERVER_INITIATED_DECLINE ", "Lease for addr %s has been found to be already in use. The lease "
                  "will be unavailable for 86400 seconds." % _address(11)):
-        assert line in s.log(), line
+        assert s.logged(line), line
     assert "sequence 5" not in s.log()
     s.conf["hooks-libraries"] = _hooks(**{"min-ping-requests": 0})
     assert s.command("config-set", {"Dhcp4": s.conf})["result"] == 1
-    assert "PING_CHECK_LOAD_ERROR hook library libdhcp_ping_check.so: 'min-ping-requests' must be" in s.log()
+    assert s.logged("PING_CHECK_LOAD_ERROR hook library libdhcp_ping_check.so: 'min-ping-requests' must be")
     s.conf["hooks-libraries"] = []
     assert s.command("config-set", {"Dhcp4": s.conf})["result"] == 0
     for line in ("PING_CHECK_MGR_STOPPED", "PING_CHECK_UNLOAD"):
@@ -274,7 +274,7 @@ def test_KH_ping_without_capability(t):
     drop = ("setpriv", "--bounding-set", "-net_raw", "--inh-caps", "-net_raw")
     s.start(wait=False, wrap=drop)
     assert s.proc.wait(slack(15)) != 0, "it runs"
-    assert "CAP_NET_RAW" in s.log() and "libdhcp_ping_check.so" in s.log(), s.tail()
+    assert s.logged("CAP_NET_RAW") and s.logged("libdhcp_ping_check.so"), s.tail()
     s.conf["hooks-libraries"] = _hooks(**{"enable-ping-check": False})
     s.start(wrap=drop)
     s.conf["hooks-libraries"] = _hooks()

@@ -322,9 +322,10 @@ static struct lease *try_requested(struct exchange *x)
 {
 	uint32_t addr;
 
+	/* as in Kea, also the address that the client believes it has */
 	if (!dhcp4_opt_u32(&x->query, DHCP4_OPT_REQUESTED_ADDRESS, &addr))
-		return NULL;
-	for (uint32_t i = 0; i < x->n_candidates; i++) {
+		addr = x->query.ciaddr;
+	for (uint32_t i = 0; addr && i < x->n_candidates; i++) {
 		struct lease *l = try_address(x, &x->candidates[i], addr,
 					      LOG_ALLOC_ENGINE_V4_OFFER_REQUESTED_LEASE,
 					      "requested address");

@@ -154,6 +154,15 @@ class Server:
         except FileNotFoundError:
             return ""
 
+    def logged(self, text, timeout=2):
+        """Returns whether a text is in the log, or comes into it soon: a thread of the server's own writes it."""
+        end = time.monotonic() + slack(timeout)
+        while text not in self.log():
+            if time.monotonic() > end:
+                return False
+            time.sleep(0.01)
+        return True
+
     def tail(self, lines=15):
         return "\n".join(self.log().splitlines()[-lines:])
 
