@@ -617,7 +617,11 @@ def test_http_readers_delay_no_packet(t):
         r.sendall(request)
         return r
     idle, never, slow, cost = [], [], [], []
-    for _ in range(3):
+
+    def is_slower():
+        return min(never) >= min(idle) * 1.1 + 0.05 * slack(1)
+    # other work of the machine comes and goes: more samples of both until the least of them agree
+    while len(idle) < 3 or (is_slower() and len(idle) < 12):
         began = cpu()
         idle.append(p99(1))
         middle = cpu()
@@ -644,7 +648,7 @@ def test_http_readers_delay_no_packet(t):
         [["%.3f" % v for v in x] for x in (idle, never, slow)] + [got[0], ["%.1f" % v for v in cost]]))
     # a tenth, and the noise of a machine with other work; the cost is the cause, and less than the hundredth part of a second
     assert min(cost) < slack(10), cost
-    assert min(never) < min(idle) * 1.1 + 0.05 * slack(1), (idle, never)
+    assert not is_slower(), (idle, never)
     assert min(slow) < min(idle) * 1.5 + 0.3 * slack(1), (idle, slow)
     assert got[0] > 1000000, got
     last, unix = reader(), s.connect(slack(20))

@@ -42,7 +42,7 @@ static void pid_file(struct server_daemon *d)
 	base = base ? base + 1 : d->o.config_file;
 	(void)snprintf(path, sizeof(path), "%s/%.*s.usher-server.pid", dir,
 		       (int)(strchrnul(base, '.') - base), base);
-	d->pid_fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	d->pid_fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
 	if (d->pid_fd < 0)
 		return;
 	(void)dprintf(d->pid_fd, "%d\n", (int)getpid());
