@@ -4,8 +4,6 @@
  */
 #include "base/log.h"
 
-#include <limits.h>
-
 enum { LEVEL_DEFAULT = 40 };
 
 int log_debuglevel(enum log_id id)

@@ -115,8 +115,8 @@ void worker_queue_answer(struct exchange *x, const struct capture_tx *tx);
  * the hook libraries. The slots stay. */
 void worker_let_go(struct worker *w);
 
-/* Continues what a thread left behind that hangs in a callout: its exchange becomes a parked one,
- * the others are run. */
+/* Continues the work of a thread that hangs in a callout: parks its exchange, and runs the
+ * others. */
 void worker_continue(struct worker *w);
 
 /* --- worker_watch.c --------------------------------------------------------------------------- */

@@ -128,15 +128,17 @@ void worker_mailbox(struct worker *w)
 	w->returned = NULL;
 	(void)pthread_mutex_unlock(&w->mail_lock);
 	open_mail(w, m);
+	/* no callout runs here; one behind it may hang, and leave this thread */
+	while (back) {
+		struct exchange *late = back;
+
+		back = late->returned_next;
+		/* the last handle of it gives it back, which may be the call's own */
+		if (atomic_fetch_sub(&late->parked.refs, 1) == 1)
+			end_late(late);
+	}
 	w->resuming = x;
 	worker_resume_taken(w);
-	while (back) {
-		x = back;
-		back = x->returned_next;
-		/* the last handle of it gives it back, which may be the call's own */
-		if (atomic_fetch_sub(&x->parked.refs, 1) == 1)
-			end_late(x);
-	}
 	worker_tx_flush(w);
 }
 

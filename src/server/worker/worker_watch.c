@@ -31,7 +31,7 @@ enum { HANGING_MAX = 32 };
 #define LOOK_MAX_NS	    (250 * NS_PER_MS)
 #define LOOK_MIN_NS	    (10 * NS_PER_MS)
 
-/* The thread that watches, and what it saw. */
+/* The watching thread, and the values of worker.callout that it read last. */
 struct worker_watch {
 	struct server *srv;
 	pthread_t thread;

@@ -119,6 +119,7 @@ static void test_defaults(void **state)
 	assert_int_equal(c->sync_interval_ms, 1000);
 	assert_int_equal(c->max_delay_us, 2000);
 	assert_int_equal(c->offer_hold_s, 10);
+	assert_int_equal(c->callout_deadline_ms, 1000);
 	assert_int_equal(c->n_host_ids, 4);
 	assert_int_equal(c->n_class_names, CLASS_N_BUILTIN);
 	assert_int_equal(config_class_by_name(c, "DROP"), CLASS_DROP);
@@ -144,6 +145,7 @@ static void check_tier_a_globals(const struct config *c)
 	assert_int_equal(c->sync_interval_ms, 500);
 	assert_int_equal(c->max_delay_us, 200);
 	assert_int_equal(c->offer_hold_s, 20);
+	assert_int_equal(c->callout_deadline_ms, 300);
 	assert_int_equal(c->params.valid_lifetime.min, 1000);
 	assert_int_equal(c->params.renew_timer, 1000);
 	assert_true(c->params.authoritative && !c->params.match_client_id);
