@@ -60,12 +60,16 @@ def test_radius_answers(t):
     port = t.wire("10.77.0.1/16")
     dictionary = t.lab.path("dictionary")
     with open(dictionary, "w", encoding="utf-8") as f:
-        f.write("# ours\nVENDOR Test 311\nBEGIN-VENDOR Test\nATTRIBUTE\tTest-Text\t9\tstring\nEND-VENDOR Test\n")
+        f.write("# ours\nATTRIBUTE Own 200 integer\nVALUE Own Two 2\n"
+                "VENDOR Test 311\nBEGIN-VENDOR Test\nATTRIBUTE\tTest-Text\t9\tstring\nEND-VENDOR Test\n")
     s = t.server(start=False, subnets=[subnet("10.77.0.0/16", None, pools=[
         {"pool": "10.77.2.0 - 10.77.2.99", "client-classes": ["gold"]}, {"pool": "10.77.1.0 - 10.77.1.99"}])],
         **_libraries(access={"attributes": [{"name": "Connect-Info", "data": "x y"}, {"type": 78, "raw": "0102"},
                                             {"name": "NAS-Identifier", "expr": "hexstring(pkt4.mac, '-')"},
-                                            {"vendor": "Test", "name": "Test-Text", "data": "v"}]},
+                                            {"vendor": "Test", "name": "Test-Text", "data": "v"},
+                                            {"name": "Service-Type", "data": "Framed-User"}, {"name": "Own", "data": "Two"},
+                                            {"name": "Password", "data": "secret"}],
+                             "servers": [{"name": "localhost", "secret": SECRET}]},
                      dictionary=dictionary, **{"nas-ports": [{"port": 77, "subnet-id": 1}]}))
     r = Radius(t, s.ns, users={_mac(1): [[FRAMED_IP, _ip("10.77.0.201")]], _mac(2): [[POOL, b"gold".hex()]], _mac(3): [],
                                _mac(4): "reject"})
@@ -81,8 +85,10 @@ def test_radius_answers(t):
     assert len(done) == 4 and all(q[:2] == [1, True] for q in done), done
     attrs = [(k, bytes.fromhex(v)) for k, v in done[0][2]]
     for want in ((1, _mac(1).encode()), (NAS_PORT, b"\0\0\0\x4d"), (4, b"\x7f\0\0\1"), (77, b"x y"), (78, b"\1\2"),
-                 (32, mac_of(1).hex("-").encode()), (26, b"\0\0\1\x37\x09\x03v")):
+                 (32, mac_of(1).hex("-").encode()), (26, b"\0\0\1\x37\x09\x03v"), (6, b"\0\0\0\2"),
+                 (200, b"\0\0\0\2")):
         assert want in attrs, (want, attrs)
+    assert [len(v) for k, v in attrs if k == 2] == [16], "User-Password is hidden in 16 octets"
     entries = {e["hw-address"]: e for e in s.ok("cache-get")}
     assert entries[_mac(1)]["ip-address"] == "10.77.0.201" and entries[_mac(3)]["negative"]
     assert entries[_mac(4)]["user-context"] == {"subnet-id": 4294967295}, entries[_mac(4)]
@@ -223,10 +229,12 @@ def test_radius_refusals(t):
     for params, text in (
             ({"protocol": "TLS"}, "protocol 'TLS' is not supported"), ({"bindaddr": "x"}, "'bindaddr'"), ({"timeout": 0}, "'timeout'"),
             ({"identifier-type4": "mac"}, "'identifier-type4'"), ({"tls": {}}, "'tls' is not supported"), ({"bogus": 1}, "bogus"),
-            ({"dictionary": "/nonexistent"}, "No such file"), ({"access": {"servers": [{"name": "localhost", "secret": "x"}]}}, "IPv4"),
+            ({"dictionary": "/nonexistent"}, "No such file"),
+            ({"access": {"servers": [{"name": "nobody.invalid", "secret": "x"}]}}, "no IPv4 address"),
             ({"access": {"servers": [{"name": "127.0.0.1"}]}}, "'secret'"), ({"access": {"idle-timer-interval": 5}}, "Status-Server"),
             ({"access": {"attributes": [{"name": "No-Such", "data": "x"}]}}, "is known"),
             ({"access": {"attributes": [{"name": "NAS-Port", "data": "x"}]}}, "'x' is no value"),
+            ({"access": {"attributes": [{"name": "Service-Type", "data": "Framed-Users"}]}}, "'Framed-Users' is no value"),
             ({"access": {"attributes": [{"type": 78, "raw": "xy"}]}}, "'xy' is no value"),
             ({"access": {"attributes": [{"type": 78, "raw": "01", "data": "x"}]}}, "one of 'data'"),
             ({"access": {"attributes": [{"type": 78, "expr": "option["}]}}, "expr"),

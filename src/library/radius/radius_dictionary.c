@@ -13,12 +13,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WORDS = 4, LINES_MAX = 100000 };
+enum { WORDS = 4, LINES_MAX = 100000, FILES_DEEP = 5 };
 
 static const struct radius_name standard[] = {
 #define ATTRIBUTE(name_, type_, kind_) {.name = (name_), .type = (type_), .kind = RADIUS_##kind_},
 #include "library/radius/radius_attributes.def"
 #undef ATTRIBUTE
+};
+
+static const struct {
+	const char *attribute;
+	const char *name;
+	uint32_t value;
+} standard_values[] = {
+#define VALUE(attribute_, name_, value_) {(attribute_), (name_), (value_)},
+#include "library/radius/radius_values.def"
+#undef VALUE
 };
 
 /* --- Look-ups --------------------------------------------------------------------------------- */
@@ -39,6 +49,34 @@ const struct radius_name *radius_name_find(const struct radius_dictionary *d, ui
 		if (is_match(&standard[i], vendor, name, type))
 			return &standard[i];
 	return NULL;
+}
+
+static bool find_standard_value(const struct radius_name *of, const char *name, uint32_t *ret)
+{
+	static const struct radius_dictionary none;
+
+	for (size_t i = 0; i < ARRAY_LEN(standard_values); i++) {
+		const char *attribute = standard_values[i].attribute;
+
+		if (strcmp(standard_values[i].name, name) != 0 ||
+		    radius_name_find(&none, 0, attribute, 0)->type != of->type)
+			continue;
+		*ret = standard_values[i].value;
+		return true;
+	}
+	return false;
+}
+
+bool radius_value_find(const struct radius_dictionary *d, const struct radius_name *of,
+		       const char *name, uint32_t *ret)
+{
+	for (const struct radius_value *v = d->values; v; v = v->next) {
+		if (v->vendor != of->vendor || v->type != of->type || strcmp(v->name, name) != 0)
+			continue;
+		*ret = v->value;
+		return true;
+	}
+	return !of->vendor && find_standard_value(of, name, ret);
 }
 
 static bool parse_digits(const char *text, unsigned long max, unsigned long *ret)
@@ -65,7 +103,10 @@ uint32_t radius_vendor_find(const struct radius_dictionary *d, const char *text)
 struct reader {
 	struct arena *arena;
 	struct radius_dictionary *to;
+	struct config_error *err;
 	uint32_t vendor; /* of BEGIN-VENDOR; 0: none */
+	unsigned depth;	 /* files that are open */
+	const char *dir; /* of the file that is read, with its slash */
 };
 
 static enum radius_kind find_kind(const char *text)
@@ -108,6 +149,34 @@ static const char *add_attribute(struct reader *r, char *const *w)
 	return n->name ? NULL : "out of memory";
 }
 
+/* Adds VALUE attribute name number. */
+static const char *add_value(struct reader *r, char *const *w)
+{
+	const struct radius_name *of = w[1] ? radius_name_find(r->to, r->vendor, w[1], 0) : NULL;
+	struct radius_value *v;
+	char *end;
+	long long n;
+
+	if (!w[1] || !w[2] || !w[3])
+		return "VALUE needs the name of an attribute, a name and a number";
+	errno = 0;
+	n = strtoll(w[3], &end, 0);
+	if (*end || errno || n < INT32_MIN || n > UINT32_MAX)
+		return "the number of a value is malformed";
+	if (!of || of->kind != RADIUS_INTEGER)
+		return NULL; /* not for messages, or of a kind that has no names */
+	v = arena_new(r->arena, struct radius_value);
+	if (!v)
+		return "out of memory";
+	*v = (struct radius_value){.name = arena_strdup(r->arena, w[2]),
+				   .vendor = r->vendor,
+				   .type = of->type,
+				   .value = (uint32_t)n,
+				   .next = r->to->values};
+	r->to->values = v;
+	return v->name ? NULL : "out of memory";
+}
+
 static const char *add_vendor(struct reader *r, char *const *w)
 {
 	struct radius_vendor *v = arena_new(r->arena, struct radius_vendor);
@@ -122,10 +191,38 @@ static const char *add_vendor(struct reader *r, char *const *w)
 	return v->name ? NULL : "out of memory";
 }
 
+static int read_dictionary_file(struct reader *r, const char *path);
+
+/* Reads the file of $INCLUDE name. */
+static const char *include_file(struct reader *r, char *const *w)
+{
+	const char *dir = r->dir;
+	char *path;
+	int e;
+
+	if (!w[1] || w[2])
+		return "$INCLUDE needs the name of a file";
+	if (r->depth >= FILES_DEEP)
+		return "$INCLUDE is nested too deeply: five files at most";
+	path = w[1][0] == '/' ? arena_strdup(r->arena, w[1])
+			      : arena_printf(r->arena, "%s%s", dir, w[1]);
+	if (!path)
+		return "out of memory";
+	e = read_dictionary_file(r, path);
+	r->dir = dir;
+	if (e == 0)
+		return NULL;
+	return e == -USHER_E_SYNTAX ? "" : "the file of $INCLUDE cannot be read";
+}
+
 static const char *read_words(struct reader *r, char *const *w)
 {
 	if (strcmp(w[0], "ATTRIBUTE") == 0)
 		return add_attribute(r, w);
+	if (strcmp(w[0], "VALUE") == 0)
+		return add_value(r, w);
+	if (strcmp(w[0], "$INCLUDE") == 0)
+		return include_file(r, w);
 	if (strcmp(w[0], "VENDOR") == 0)
 		return add_vendor(r, w);
 	if (strcmp(w[0], "END-VENDOR") == 0)
@@ -149,23 +246,40 @@ static const char *read_line(struct reader *r, char *line)
 	return n ? read_words(r, words) : NULL;
 }
 
-int radius_dictionary_read(const char *path, struct arena *arena, struct radius_dictionary *ret,
-			   struct config_error *err)
+/* Reads a file. 0, -errno, -USHER_E_SYNTAX with *r->err, the innermost place. */
+static int read_dictionary_file(struct reader *r, const char *path)
 {
-	struct reader r = {.arena = arena, .to = ret};
 	struct json_pos at = {.file = path, .col = 1};
-	const char *why = NULL;
+	const char *slash = strrchr(path, '/'), *why = NULL;
+	size_t n_dir = slash ? (size_t)(slash - path) + 1 : 0;
 	char line[1024];
 	FILE *f = fopen(path, "re");
 
 	if (!f)
 		return -errno;
-	while (!why && at.line < LINES_MAX && fgets(line, sizeof(line), f)) {
+	r->dir = arena_printf(r->arena, "%.*s", (int)n_dir, path);
+	r->depth++;
+	while (!why && r->dir && at.line < LINES_MAX && fgets(line, sizeof(line), f)) {
 		at.line++;
-		why = read_line(&r, line);
+		why = read_line(r, line);
 	}
+	r->depth--;
+	if (!why && ferror(f))
+		why = "cannot be read";
 	(void)fclose(f);
-	if (!why && r.vendor)
+	if (!why && r->vendor && r->depth == 0)
 		why = "END-VENDOR is missing";
-	return why ? config_error_set(err, &at, -USHER_E_SYNTAX, "%s", why) : 0;
+	if (!r->dir)
+		why = "out of memory";
+	if (!why)
+		return 0;
+	return why[0] ? config_error_set(r->err, &at, -USHER_E_SYNTAX, "%s", why) : -USHER_E_SYNTAX;
+}
+
+int radius_dictionary_read(const char *path, struct arena *arena, struct radius_dictionary *ret,
+			   struct config_error *err)
+{
+	struct reader r = {.arena = arena, .to = ret, .err = err};
+
+	return read_dictionary_file(&r, path);
 }

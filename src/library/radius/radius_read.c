@@ -12,6 +12,7 @@
 #include "config/json/json.h"
 
 #include <arpa/inet.h>
+#include <netdb.h>
 #include <string.h>
 
 enum { ACCESS_PORT = 1812, ACCOUNTING_PORT = 1813, SECONDS_MAX = 3600, RETRIES_MAX = 100 };
@@ -67,6 +68,29 @@ static void read_id_type(const struct reading *r, const struct json *map)
 
 /* --- Servers ---------------------------------------------------------------------------------- */
 
+/* Finds the IPv4 address of a server: an address, or a name that is looked up now. */
+static void find_server(const struct reading *r, const struct json *name, struct sockaddr_in *ret)
+{
+	static const struct addrinfo hints = {.ai_family = AF_INET, .ai_socktype = SOCK_DGRAM};
+	struct addrinfo *found = NULL;
+	int e;
+
+	if (inet_pton(AF_INET, name->s, &ret->sin_addr) == 1)
+		return;
+	e = getaddrinfo(name->s, NULL, &hints, &found);
+	if (e == 0) {
+		struct sockaddr_in first;
+
+		memcpy(&first, found->ai_addr, sizeof(first));
+		ret->sin_addr = first.sin_addr;
+		freeaddrinfo(found);
+		return;
+	}
+	library_problem(r->p, &name->pos,
+			"'%.64s' is no IPv4 address, and a look-up of this name found none: %s",
+			name->s, gai_strerror(e));
+}
+
 static void read_server(const struct reading *r, const struct json *v, int64_t port,
 			struct radius_server *s)
 {
@@ -93,11 +117,7 @@ static void read_server(const struct reading *r, const struct json *v, int64_t p
 	s->addr = (struct sockaddr_in){.sin_family = AF_INET,
 				       .sin_port = htons((uint16_t)read_number(r, v, "port", 1,
 									       65535, port))};
-	if (inet_pton(AF_INET, name->s, &s->addr.sin_addr) != 1)
-		library_problem(r->p, &name->pos,
-				"'%.64s' is not supported as a server's name, because a look-up of "
-				"names would wait: expected an IPv4 address",
-				name->s);
+	find_server(r, name, &s->addr);
 }
 
 static void read_servers(const struct reading *r, const struct json *list, int64_t port,
@@ -274,8 +294,8 @@ static void read_dictionary(struct reading *r, const struct json *map)
 		return;
 	e = radius_dictionary_read(v->s, r->arena, &r->dictionary, &err);
 	if (e == -USHER_E_SYNTAX)
-		library_problem(r->p, &v->pos, "'dictionary': %.200s:%u: %s", v->s, err.pos.line,
-				err.text);
+		library_problem(r->p, &v->pos, "'dictionary': %.200s:%u: %s", err.file,
+				err.pos.line, err.text);
 	else if (e < 0)
 		library_problem(r->p, &v->pos, "'dictionary': %.200s: %s", v->s, usher_strerror(e));
 }

@@ -15,15 +15,19 @@
 
 /* --- Values ----------------------------------------------------------------------------------- */
 
-static bool parse_number(const char *text, struct arena *a, struct span *ret)
+/* Parses the name of a value, or a number. */
+static bool parse_integer(const struct radius_dictionary *d, const struct radius_name *of,
+			  const char *text, struct arena *a, struct span *ret)
 {
 	char *end;
-	unsigned long long v = strtoull(text, &end, 10);
-	uint8_t octets[4] = {(uint8_t)(v >> 24), (uint8_t)(v >> 16), (uint8_t)(v >> 8), (uint8_t)v};
+	unsigned long long n = strtoull(text, &end, 10);
+	uint32_t v = (uint32_t)n;
 
-	if (*end || !text[0] || text[0] == '-' || v > UINT32_MAX)
+	if (!radius_value_find(d, of, text, &v) &&
+	    (*end || !text[0] || text[0] == '-' || n > UINT32_MAX))
 		return false;
-	*ret = span_of(arena_memdup(a, octets, sizeof(octets)), sizeof(octets));
+	v = htonl(v);
+	*ret = span_of(arena_memdup(a, &v, sizeof(v)), sizeof(v));
 	return true;
 }
 
@@ -50,18 +54,18 @@ static bool parse_prefix6(const char *text, struct arena *a, struct span *ret)
 	return true;
 }
 
-/* Parses "data" of a kind. */
-static bool parse_data(enum radius_kind kind, const struct json *v, struct arena *a,
-		       struct span *ret)
+/* Parses "data" of an attribute. */
+static bool parse_data(const struct radius_dictionary *d, const struct radius_name *of,
+		       const struct json *v, struct arena *a, struct span *ret)
 {
 	uint8_t octets[16];
 
-	switch (kind) {
+	switch (of->kind) {
 	case RADIUS_STRING:
 		*ret = span_of(arena_memdup(a, v->s, v->n), v->n);
 		return v->n > 0;
 	case RADIUS_INTEGER:
-		return parse_number(v->s, a, ret);
+		return parse_integer(d, of, v->s, a, ret);
 	case RADIUS_IPV4:
 		if (inet_pton(AF_INET, v->s, octets) != 1)
 			return false;
@@ -91,7 +95,8 @@ static bool parse_raw(const struct json *v, struct arena *a, struct span *ret)
 
 /* --- One attribute ---------------------------------------------------------------------------- */
 
-static bool read_value(struct library_problems *p, const struct config *cfg, const struct json *map,
+static bool read_value(struct library_problems *p, const struct config *cfg,
+		       const struct radius_dictionary *d, const struct json *map,
 		       const struct radius_name *def, struct arena *arena, struct radius_extra *ret)
 {
 	const struct json *data = json_get(map, "data"), *raw = json_get(map, "raw");
@@ -105,7 +110,7 @@ static bool read_value(struct library_problems *p, const struct config *cfg, con
 		ret->expr = library_expr(p, cfg, expr, false, arena);
 		return ret->expr;
 	}
-	if (data ? parse_data(def->kind, data, arena, &ret->value)
+	if (data ? parse_data(d, def, data, arena, &ret->value)
 		 : parse_raw(raw, arena, &ret->value))
 		return ret->value.n <= (ret->vendor ? RADIUS_VENDOR_VALUE_MAX : RADIUS_VALUE_MAX);
 	library_problem(p, &(data ? data : raw)->pos, "'%.64s' is no value of attribute %u",
@@ -158,5 +163,5 @@ bool radius_read_attribute(struct library_problems *p, const struct config *cfg,
 		return false;
 	}
 	ret->type = def->type;
-	return read_value(p, cfg, map, def, arena, ret);
+	return read_value(p, cfg, d, map, def, arena, ret);
 }

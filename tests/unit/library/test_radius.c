@@ -154,10 +154,97 @@ static void test_dictionary(void **state)
 	assert_int_equal(radius_vendor_find(&d, "X"), 9);
 	arena_fini(&a);
 	refuse_text("\nATTRIBUTE A 1", 2);
+	refuse_text("VALUE Service-Type A", 1);
+	refuse_text("VALUE Service-Type A 4294967296", 1);
+	refuse_text("\n$INCLUDE /nonexistent/x\n", 2);
 	refuse_text("ATTRIBUTE A x string", 1);
 	refuse_text("VENDOR A", 1);
 	refuse_text("\n\nBEGIN-VENDOR A", 3);
 	refuse_text("VENDOR A 1\nBEGIN-VENDOR A\n", 2);
+}
+
+/* Returns the value of an attribute's name, or fallback. */
+static uint32_t find_value(const struct radius_dictionary *d, const char *attribute,
+			   const char *name, uint32_t fallback)
+{
+	const struct radius_name *of = radius_name_find(d, 0, attribute, 0);
+	uint32_t v = fallback;
+
+	assert_non_null(of);
+	(void)radius_value_find(d, of, name, &v);
+	return v;
+}
+
+static void test_values(void **state)
+{
+	struct radius_dictionary d = {0};
+	struct config_error err = {0};
+	const struct radius_name *n;
+	uint32_t v = 0;
+	struct arena a;
+
+	(void)state;
+	arena_init(&a);
+	assert_string_equal(radius_name_find(&d, 0, NULL, 2)->name, "User-Password");
+	assert_int_equal(radius_name_find(&d, 0, "Password", 0)->type, 2);
+	assert_int_equal(radius_name_find(&d, 0, "Tunnel-Private-Group-ID", 0)->type, 81);
+	assert_int_equal(find_value(&d, "Service-Type", "Framed-User", 99), 2);
+	assert_int_equal(find_value(&d, "Tunnel-Type", "VLAN", 99), 13);
+	assert_int_equal(find_value(&d, "Service-Type", "Nothing", 99), 99);
+	assert_int_equal(read_text("VALUE Service-Type Framed-User 20\nVALUE Service-Type X -1\n"
+				   "VALUE None A 1\nVALUE User-Name A 1\nVENDOR V 9\n"
+				   "BEGIN-VENDOR V\nATTRIBUTE V-I 6 integer\nVALUE V-I B 0x10\n"
+				   "END-VENDOR V\n",
+				   &a, &d, &err),
+			 0);
+	assert_int_equal(find_value(&d, "Service-Type", "Framed-User", 99), 20);
+	assert_int_equal(find_value(&d, "Service-Type", "Login-User", 99), 1);
+	assert_int_equal(find_value(&d, "Service-Type", "X", 99), UINT32_MAX);
+	n = radius_name_find(&d, 9, "V-I", 0);
+	assert_true(n && radius_value_find(&d, n, "B", &v) && v == 16);
+	assert_false(radius_value_find(&d, n, "Framed-User", &v));
+	arena_fini(&a);
+}
+
+static void write_text(const char *path, const char *text)
+{
+	FILE *f = fopen(path, "we");
+
+	assert_non_null(f);
+	assert_true(fputs(text, f) >= 0);
+	assert_int_equal(fclose(f), 0);
+}
+
+/* A file is found beside the file that includes it; a mistake has the place in the included file,
+ * and a file that includes itself is refused. */
+static void test_include(void **state)
+{
+	char dir[] = "/tmp/usher-radius-XXXXXX", first[64], second[64];
+	struct radius_dictionary d = {0};
+	struct config_error err = {0};
+	struct arena a;
+
+	(void)state;
+	arena_init(&a);
+	assert_non_null(mkdtemp(dir));
+	(void)snprintf(first, sizeof(first), "%s/first", dir);
+	(void)snprintf(second, sizeof(second), "%s/second", dir);
+	write_text(first, "$INCLUDE second\nATTRIBUTE B 201 string\n");
+	write_text(second, "ATTRIBUTE A 200 string\n");
+	assert_int_equal(radius_dictionary_read(first, &a, &d, &err), 0);
+	assert_int_equal(radius_name_find(&d, 0, "A", 0)->type, 200);
+	assert_int_equal(radius_name_find(&d, 0, "B", 0)->type, 201);
+	write_text(second, "\n\nATTRIBUTE A\n");
+	assert_int_equal(radius_dictionary_read(first, &a, &d, &err), -USHER_E_SYNTAX);
+	assert_int_equal(err.pos.line, 3);
+	assert_string_equal(err.file, second);
+	write_text(second, "$INCLUDE first\n");
+	assert_int_equal(radius_dictionary_read(first, &a, &d, &err), -USHER_E_SYNTAX);
+	assert_non_null(strstr(err.text, "nested"));
+	(void)unlink(first);
+	(void)unlink(second);
+	(void)rmdir(dir);
+	arena_fini(&a);
 }
 
 /* --- sessions --------------------------------------------------------------------------------- */
@@ -248,7 +335,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_example),		 cmocka_unit_test(test_limits),
-		cmocka_unit_test(test_dictionary),	 cmocka_unit_test(test_sessions),
+		cmocka_unit_test(test_dictionary),	 cmocka_unit_test(test_values),
+		cmocka_unit_test(test_include),		 cmocka_unit_test(test_sessions),
 		cmocka_unit_test(test_foreign_sessions),
 	};
 
