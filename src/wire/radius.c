@@ -51,14 +51,15 @@ bool radius_find(const struct radius_msg *m, uint8_t type, struct span *ret)
 {
 	struct span rest = m->attrs;
 	struct radius_attr a;
+	bool found = false;
 
 	while (radius_next(&rest, &a)) {
 		if (a.type != type)
 			continue;
 		*ret = a.value;
-		return true;
+		found = true;
 	}
-	return false;
+	return found;
 }
 
 void radius_begin(struct wr *w, enum radius_code code, uint8_t id)

@@ -61,7 +61,8 @@ struct radius_attr {
 bool radius_read(struct span datagram, struct radius_msg *ret) must_check;
 /* Reads the next attribute: *rest is attrs of a message at first. False: there are no more. */
 bool radius_next(struct span *rest, struct radius_attr *ret);
-/* Returns the value of the first attribute of a type. False: there is none. */
+/* Returns the value of the last attribute of a type, which is the one that counts in Kea, too.
+ * False: there is none. */
 bool radius_find(const struct radius_msg *m, uint8_t type, struct span *ret);
 
 /* Begins a message of which the authenticator is zero, and whose length radius_end() sets. */

@@ -56,7 +56,7 @@ def _libraries(ports=(1812,), **more):
 
 @test(timeout=60, tags=("asan", "tsan"))
 def test_radius_answers(t):
-    """An address of the server, a pool, neither, a rejected client; each answer is kept in the cache."""
+    """An address of the server, a pool, the last of two pools, neither, a rejected client; each answer is kept in the cache."""
     port = t.wire("10.77.0.1/16")
     dictionary = t.lab.path("dictionary")
     with open(dictionary, "w", encoding="utf-8") as f:
@@ -72,7 +72,8 @@ def test_radius_answers(t):
                              "servers": [{"name": "localhost", "secret": SECRET}]},
                      dictionary=dictionary, **{"nas-ports": [{"port": 77, "subnet-id": 1}]}))
     r = Radius(t, s.ns, users={_mac(1): [[FRAMED_IP, _ip("10.77.0.201")]], _mac(2): [[POOL, b"gold".hex()]], _mac(3): [],
-                               _mac(4): "reject"})
+                               _mac(4): "reject", _mac(5): [[POOL, b"other".hex()], [POOL, b"gold".hex()]],
+                               _mac(6): [[POOL, b"gold".hex()], [POOL, b"other".hex()]]})
     s.start()
     first = Client(port, mac_of(1))
     assert first.dora(timeout=slack(2)) and first.addr == "10.77.0.201", first.addr
@@ -81,8 +82,11 @@ def test_radius_answers(t):
     plain = Client(port, mac_of(3))
     assert plain.dora(timeout=slack(2)) and plain.addr.startswith("10.77.1."), plain.addr
     assert Client(port, mac_of(4)).offer(tries=2) is None
+    for n, pool in ((5, "10.77.2."), (6, "10.77.1.")):
+        c = Client(port, mac_of(n))
+        assert c.dora(timeout=slack(2)) and c.addr.startswith(pool), (n, c.addr)
     done = r.requests()
-    assert len(done) == 4 and all(q[:2] == [1, True] for q in done), done
+    assert len(done) == 6 and all(q[:2] == [1, True] for q in done), done
     attrs = [(k, bytes.fromhex(v)) for k, v in done[0][2]]
     for want in ((1, _mac(1).encode()), (NAS_PORT, b"\0\0\0\x4d"), (4, b"\x7f\0\0\1"), (77, b"x y"), (78, b"\1\2"),
                  (32, mac_of(1).hex("-").encode()), (26, b"\0\0\1\x37\x09\x03v"), (6, b"\0\0\0\2"),

@@ -348,6 +348,19 @@ static unsigned note_pending(struct radius *r, struct radius_access *x)
 	return drop;
 }
 
+/* Returns the last Framed-Pool of a cached answer, as of a received one; NULL: none. */
+static const char *cached_pool(const struct json *context)
+{
+	const struct json *attrs = json_get(context, "radius");
+	const char *pool = NULL;
+
+	for (const struct json *a = attrs ? attrs->first : NULL; a; a = a->next)
+		if (json_get_str(a, "data") && json_get_str(a, "name") &&
+		    strcmp(json_get_str(a, "name"), "Framed-Pool") == 0)
+			pool = json_get_str(a, "data");
+	return pool;
+}
+
 /* Uses the entry of the cache for the client. *subnet may become another one. Returns whether the
  * cache knows an answer. */
 static bool use_cached(struct usher_call *call, struct radius *r, struct span id,
@@ -358,6 +371,7 @@ static bool use_cached(struct usher_call *call, struct radius *r, struct span id
 	struct cached_host *h = host_cache_find(r->cache, place, r->params.id_type, id);
 	const struct json *context = h ? json_get(h->host.node, "user-context") : NULL;
 	const struct config_subnet *s = own;
+	const char *pool;
 	int64_t moved;
 
 	if (context && json_get_int(context, "subnet-id", &moved)) {
@@ -374,11 +388,9 @@ static bool use_cached(struct usher_call *call, struct radius *r, struct span id
 	}
 	if (!s)
 		call->status = USHER_SKIP;
-	if (context && json_get(context, "radius"))
-		for (const struct json *a = json_get(context, "radius")->first; a; a = a->next)
-			if (json_get_str(a, "data") && json_get_str(a, "name") &&
-			    strcmp(json_get_str(a, "name"), "Framed-Pool") == 0)
-				(void)call->class_add(call->ctx, json_get_str(a, "data"));
+	pool = context ? cached_pool(context) : NULL;
+	if (pool)
+		(void)call->class_add(call->ctx, pool);
 	cached_host_unref(h);
 	return context != NULL || !s;
 }

@@ -72,6 +72,22 @@ static void test_example(void **state)
 	assert_false(radius_find(&m, RADIUS_CLASS, &v));
 }
 
+static void test_repeated(void **state)
+{
+	uint8_t out[64];
+	struct wr w = wr_init(out, sizeof(out));
+	struct radius_msg m;
+	struct span v;
+
+	(void)state;
+	radius_begin(&w, RADIUS_ACCESS_ACCEPT, 0);
+	radius_add(&w, RADIUS_FRAMED_POOL, span_str("first"));
+	radius_add(&w, RADIUS_FRAMED_POOL, span_str("last"));
+	radius_add_be32(&w, RADIUS_FRAMED_IP_ADDRESS, 1);
+	assert_true(radius_end(&w) && radius_read(span_of(out, w.len), &m));
+	assert_true(radius_find(&m, RADIUS_FRAMED_POOL, &v) && span_eq(v, span_str("last")));
+}
+
 static void test_limits(void **state)
 {
 	static uint8_t big[RADIUS_LEN_MAX + 100], long_value[256];
@@ -337,7 +353,7 @@ int main(void)
 		cmocka_unit_test(test_example),		 cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_dictionary),	 cmocka_unit_test(test_values),
 		cmocka_unit_test(test_include),		 cmocka_unit_test(test_sessions),
-		cmocka_unit_test(test_foreign_sessions),
+		cmocka_unit_test(test_foreign_sessions), cmocka_unit_test(test_repeated),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
