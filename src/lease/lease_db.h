@@ -118,12 +118,16 @@ void lease_db_unhold(struct lease_db *db, uint32_t addr, const struct lease_clie
 int lease_db_pick(struct lease_db *db, struct lease_pools *p, size_t i, struct lease *l) must_check;
 /*
  * Picks an address as lease_db_pick() does. Where the pool has none to give, takes the address
- * whose hold is oldest from its client. It does so if the pool has eight holds or the hold is two
- * seconds old. The address is then offered to both clients, and lease_db_assign() gives it to the
- * first that requests it. A flood of DISCOVERs must not use up a pool.
+ * whose hold is oldest from its client. The address is then offered to both clients, and
+ * lease_db_assign() gives it to the first that requests it. A flood of DISCOVERs must not use up a
+ * pool.
  */
 int lease_db_pick_held(struct lease_db *db, struct lease_pools *p, size_t i, struct lease *l)
 	must_check;
+/* Returns the monotonic time (ns) at which the oldest hold of pool i ends, INT64_MAX if it has
+ * none.
+ */
+int64_t lease_pool_oldest_offer(struct lease_db *db, const struct lease_pools *p, size_t i);
 /* Returns the index of the pool that has the address, from start on; -USHER_E_NOTFOUND. */
 int lease_pools_find(const struct lease_pools *p, uint32_t addr, size_t start) must_check;
 

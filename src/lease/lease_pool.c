@@ -196,7 +196,6 @@ void pool_hold_add(struct lease_db *db, struct pool *p, uint32_t idx)
 	else
 		p->oldest_hold = idx;
 	p->youngest_hold = idx;
-	p->n_holds++;
 }
 
 void pool_hold_del(struct lease_db *db, uint32_t idx)
@@ -216,5 +215,4 @@ void pool_hold_del(struct lease_db *db, uint32_t idx)
 	else
 		p->youngest_hold = r->heap_pos;
 	r->home = r->heap_pos = r->hold = 0;
-	p->n_holds--;
 }

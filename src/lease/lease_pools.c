@@ -259,23 +259,10 @@ static int64_t pick_addr(struct lease_db *db, struct pool *p)
 	return addr >= 0 ? addr : pick_lapsed(db, p, now);
 }
 
-/*
- * The address that was offered first and not requested since. Honest clients have only a few offers
- * open at once: these are kept for OFFER_S seconds. More are a flood, or a pool that is too small.
- */
-enum { OFFERS_FEW = 8, OFFER_S = 2 };
-
+/* Returns the address that was offered first and not requested since, -1 if there is none. */
 static int64_t pick_held(struct lease_db *db, const struct pool *p)
 {
-	const struct rec *r = rec_at(db, p->oldest_hold);
-	int64_t age;
-
-	if (!p->oldest_hold)
-		return -1;
-	age = clock_mono_ns(db->o.clock) - ((int64_t)r->seq - db->o.offer_hold_s * NS_PER_S);
-	if (p->n_holds < OFFERS_FEW && age < OFFER_S * NS_PER_S)
-		return -1;
-	return r->addr;
+	return p->oldest_hold ? rec_at(db, p->oldest_hold)->addr : -1;
 }
 
 static int pick_and_hold(struct lease_db *db, struct lease_pools *ps, size_t i, bool reoffer,
@@ -311,4 +298,17 @@ int lease_db_pick(struct lease_db *db, struct lease_pools *ps, size_t i, struct 
 int lease_db_pick_held(struct lease_db *db, struct lease_pools *ps, size_t i, struct lease *l)
 {
 	return pick_and_hold(db, ps, i, true, l);
+}
+
+int64_t lease_pool_oldest_offer(struct lease_db *db, const struct lease_pools *ps, size_t i)
+{
+	int64_t end = INT64_MAX;
+
+	if (i >= ps->n)
+		return end;
+	db_lock(db);
+	if (ps->pool[i]->oldest_hold)
+		end = (int64_t)rec_at(db, ps->pool[i]->oldest_hold)->seq;
+	db_unlock(db);
+	return end;
 }

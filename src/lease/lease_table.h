@@ -108,10 +108,10 @@ struct pool {
 	struct pool *next_ended;
 	uint32_t number; /* index into db->by_number */
 	uint64_t generation;
-	struct lease_pool_def def;		      /* def.reserved owned */
-	struct bitmap free;			      /* set: no record, no hold, may be picked */
-	struct rec_list lru;			      /* kept and lapsed, oldest first */
-	uint32_t oldest_hold, youngest_hold, n_holds; /* of addresses without a running lease */
+	struct lease_pool_def def;	     /* def.reserved owned */
+	struct bitmap free;		     /* set: no record, no hold, may be picked */
+	struct rec_list lru;		     /* kept and lapsed, oldest first */
+	uint32_t oldest_hold, youngest_hold; /* of addresses without a running lease */
 	uint32_t cursor;
 	_Atomic uint64_t n_free; /* bits set plus lru.n */
 };

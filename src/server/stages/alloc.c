@@ -336,10 +336,6 @@ static struct lease *try_requested(struct exchange *x)
 	return NULL;
 }
 
-struct pick_tally {
-	unsigned pools, closed;
-};
-
 static int pick_once(struct exchange *x, const struct config_pool *p, bool held, struct lease *key)
 {
 	struct lease_db *db = exchange_server(x)->db;
@@ -382,12 +378,12 @@ static struct lease *pick_from_pool(struct exchange *x, const struct candidate *
 	if (r < 0)
 		return NULL;
 	FINDING(x, ALLOC_ENGINE_V4_OFFER_NEW_LEASE,
-		held ? "picked the address of the pool's oldest offer" : "picked from the pool");
+		held ? "picked the address of the oldest offer" : "picked from the pool");
 	return alloc_lease(x, c, p, key.addr);
 }
 
-static struct lease *pick_from_subnet(struct exchange *x, const struct candidate *c, bool held,
-				      struct pick_tally *t)
+static struct lease *pick_from_subnet(struct exchange *x, const struct candidate *c,
+				      struct alloc_tally *t)
 {
 	for (size_t i = 0; i < c->subnet->n_pools; i++) {
 		const struct config_pool *p = &c->subnet->pools[i];
@@ -398,59 +394,52 @@ static struct lease *pick_from_subnet(struct exchange *x, const struct candidate
 			t->closed++;
 			continue;
 		}
-		l = pick_from_pool(x, c, p, held);
+		l = pick_from_pool(x, c, p, false);
 		if (l)
 			return l;
 	}
 	return NULL;
 }
 
+/* Picks the address that was offered longest ago, of all pools that the client may use. */
+static cold_fn struct lease *pick_oldest_offer(struct exchange *x)
+{
+	const struct candidate *from = NULL;
+	const struct config_pool *pool = NULL;
+	int64_t oldest = INT64_MAX;
+
+	for (uint32_t i = 0; i < x->n_candidates; i++) {
+		const struct candidate *c = &x->candidates[i];
+
+		for (size_t k = 0; k < c->subnet->n_pools; k++) {
+			const struct config_pool *p = &c->subnet->pools[k];
+			int64_t end = lease_pool_oldest_offer(exchange_server(x)->db,
+							      x->snap->pools, p->index);
+
+			if (end >= oldest || !exchange_class_ok(x, &p->classes))
+				continue;
+			oldest = end;
+			from = c;
+			pool = p;
+		}
+	}
+	return pool ? pick_from_pool(x, from, pool, true) : NULL;
+}
+
 /* Offers to other clients are withdrawn when no pool has a free address. */
-static struct lease *try_pools(struct exchange *x, struct pick_tally *t)
+static struct lease *try_pools(struct exchange *x, struct alloc_tally *t)
 {
 	struct lease *l = NULL;
 
 	for (uint32_t i = 0; !l && i < x->n_candidates; i++)
-		l = pick_from_subnet(x, &x->candidates[i], false, t);
-	if (l || t->pools == t->closed)
-		return l;
-	*t = (struct pick_tally){0};
-	for (uint32_t i = 0; !l && i < x->n_candidates; i++)
-		l = pick_from_subnet(x, &x->candidates[i], true, t);
-	return l;
-}
-
-/* Counts a failure in its five counters, and logs the case. */
-static void count_failure(struct exchange *x, const struct pick_tally *t)
-{
-	const struct config_subnet *s = x->subnet;
-	bool network = s->network != NULL;
-
-	exchange_count(x, s, SUBNET_ALLOCATION_FAIL);
-	exchange_count(x, s,
-		       network ? SUBNET_ALLOCATION_FAIL_SHARED_NETWORK
-			       : SUBNET_ALLOCATION_FAIL_SUBNET);
-	if (!t->pools)
-		exchange_count(x, s, SUBNET_ALLOCATION_FAIL_NO_POOLS);
-	else if (t->closed == t->pools)
-		exchange_count(x, s, SUBNET_ALLOCATION_FAIL_CLASSES);
-	EXCHANGE_LOG(x,
-		     !t->pools		     ? LOG_ALLOC_ENGINE_V4_ALLOC_FAIL_NO_POOLS
-		     : t->closed == t->pools ? LOG_ALLOC_ENGINE_V4_ALLOC_FAIL_CLASSES
-		     : network		     ? LOG_ALLOC_ENGINE_V4_ALLOC_FAIL_SHARED_NETWORK
-					     : LOG_ALLOC_ENGINE_V4_ALLOC_FAIL_SUBNET,
-		     "no address in %s %s: %u pools, %u closed to the client",
-		     network ? "shared network" : "subnet", network ? s->network->name : s->text,
-		     t->pools, t->closed);
-	TRACE(x, "no address in %s %s: %u pools, %u closed to the client",
-	      network ? "shared network" : "subnet", network ? s->network->name : s->text, t->pools,
-	      t->closed);
+		l = pick_from_subnet(x, &x->candidates[i], t);
+	return likely(l != NULL) ? l : pick_oldest_offer(x);
 }
 
 struct lease *alloc_any(struct exchange *x)
 {
 	const struct config_subnet *selected = x->subnet;
-	struct pick_tally tally = {0};
+	struct alloc_tally tally = {0};
 	struct lease *l = try_reservation(x);
 
 	if (!l)
@@ -464,7 +453,7 @@ struct lease *alloc_any(struct exchange *x)
 		l = try_pools(x, &tally);
 	if (!l) {
 		x->subnet = selected;
-		count_failure(x, &tally);
+		alloc_count_failure(x, &tally);
 	}
 	return l;
 }

@@ -9,6 +9,13 @@
 
 struct lease_client;
 
+/* The pools that were asked for an address, and those of them that are closed to the client. */
+struct alloc_tally {
+	unsigned pools, closed;
+};
+/* Counts a failure in its five counters, and logs the case. x->subnet: the selected one. */
+void alloc_count_failure(struct exchange *x, const struct alloc_tally *t);
+
 /* Returns whether the client may have addr of this candidate: it is the client's reservation, or
  * in an open pool and not reserved for another client. *ret_pool: the pool, NULL outside pools. */
 bool alloc_allowed(const struct exchange *x, const struct candidate *c, uint32_t addr,
