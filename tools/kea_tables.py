@@ -151,6 +151,10 @@ class Tables:
                 closed.setdefault(lib, []).append(f"`{name}`")
             else:
                 body.append([f"`{name}`", "" if lib == "SERVER" else lib, self.state(verdict, ", ".join(note))])
+        for lib in self.hooks:
+            names = ", ".join(f"`{n}`" for n, _ in self.rows("src/server/edit/dhcp6_commands.def", "DHCP6_" + lib.upper()))
+            if names:
+                body.append([names, lib, "refused: for DHCPv6; listed while the library is loaded, answered with result 1"])
         body += [[", ".join(names), lib, self.library_state(lib)] for lib, names in closed.items()]
         ours = ", ".join(f"`{n}`" for n, _ in self.rows("doc/kea_rows.def", "USHER_COMMAND"))
         return self.table(["command", "library", "here"], body) + f"\n\nKea does not have {ours} ([tables](tables.md))."

@@ -91,14 +91,11 @@ static int check_hook(struct load *l, const struct json *library, const struct k
 {
 	const char *why = k->kind == KEA_HOOK_REFUSED ? k->reason : "not supported yet";
 
+	l->c->command_libraries |= kea_command_library(k->file);
 	if (k->kind == KEA_HOOK_NOT_KEAS || k->kind == KEA_HOOK_NATIVE)
 		return 1;
-	if (k->kind == KEA_HOOK_ALWAYS)
+	if (k->kind == KEA_HOOK_ALWAYS || k->kind == KEA_HOOK_COMMANDS)
 		return 0;
-	if (k->kind == KEA_HOOK_COMMANDS) {
-		l->c->command_libraries |= kea_command_library(k->file);
-		return 0;
-	}
 	if (!l->o || !l->o->ignore_unknown_hooks)
 		return load_fail(l, library, "Kea's hook library %s: %s", library->s, why);
 	load_warn(l, library, "Kea's hook library %s: %s; the server runs without it", library->s,

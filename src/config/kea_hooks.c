@@ -39,7 +39,8 @@ struct kea_hook kea_hook_of(const char *path)
 unsigned kea_command_library(const char *file)
 {
 	static const char *const names[] = {"libdhcp_class_cmds.so", "libdhcp_host_cmds.so",
-					    "libdhcp_subnet_cmds.so"};
+					    "libdhcp_subnet_cmds.so", "libdhcp_lease_cmds.so",
+					    "libdhcp_stat_cmds.so"};
 
 	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (strcmp(file, names[i]) == 0)

@@ -11,11 +11,14 @@ enum kea_hook_kind {
 	KEA_HOOK_REFUSED,  /* not supported, for a reason */
 };
 
-/* The libraries of KEA_HOOK_COMMANDS: bits of config.command_libraries. */
+/* The libraries with commands that are there only while they are loaded: bits of
+ * config.command_libraries. */
 enum kea_command_library {
 	KEA_CLASS_CMDS = 1,
 	KEA_HOST_CMDS = 2,
 	KEA_SUBNET_CMDS = 4,
+	KEA_LEASE_CMDS = 8,
+	KEA_STAT_CMDS = 16,
 };
 
 struct kea_hook {
@@ -31,5 +34,6 @@ extern const char *const hook_symbols[HOOK_SYMBOLS];
 /* Returns the library of "hooks-libraries" with this name of a file; the directory does not matter.
  */
 struct kea_hook kea_hook_of(const char *path);
-/* Returns the bit of a library of KEA_HOOK_COMMANDS, by the name of its file; 0: another one. */
+/* Returns the bit of a library of enum kea_command_library, by the name of its file; 0: another
+ * one. */
 unsigned kea_command_library(const char *file);

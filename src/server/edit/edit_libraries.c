@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The rows of edit_commands.def, by their libraries.
+ * The rows of edit_commands.def and dhcp6_commands.def, by their libraries.
  */
 #include "server/edit/edit_libraries.h"
 
@@ -28,9 +28,31 @@
 		.owner = (owner_),                                                     \
 	},
 
+#define DHCP6_ROW(owner_, name_, access_)            \
+	{                                            \
+		.name = (name_),                     \
+		.fn = refuse_dhcp6,                  \
+		.any_args = true,                    \
+		.args = "",                          \
+		.help = "refused: it is for DHCPv6", \
+		.access = CONTROL_##access_,         \
+		.needs = NEEDS_NOTHING,              \
+		.owner = (owner_),                   \
+	},
+
 static const char class_cmds[] = "class_cmds";
 static const char host_cmds[] = "host_cmds";
+static const char lease_cmds[] = "lease_cmds";
+static const char stat_cmds[] = "stat_cmds";
 static const char subnet_cmds[] = "subnet_cmds";
+
+/* Answers any command of DHCPv6. */
+static struct json *refuse_dhcp6(struct control_call *c)
+{
+	return control_answer(c->arena, CONTROL_ERROR,
+			      "'%s' is a command for DHCPv6, and this server has DHCPv4 only.",
+			      c->name);
+}
 
 static const struct control_command class_rows[] = {
 #define CLASS_CMDS(...) EDIT_ROW(class_cmds, __VA_ARGS__)
@@ -43,6 +65,16 @@ static const struct control_command host_rows[] = {
 static const struct control_command subnet_rows[] = {
 #define SUBNET_CMDS(...) EDIT_ROW(subnet_cmds, __VA_ARGS__)
 #include "server/edit/edit_commands.def"
+#define DHCP6_SUBNET_CMDS(...) DHCP6_ROW(subnet_cmds, __VA_ARGS__)
+#include "server/edit/dhcp6_commands.def"
+};
+static const struct control_command lease_rows[] = {
+#define DHCP6_LEASE_CMDS(...) DHCP6_ROW(lease_cmds, __VA_ARGS__)
+#include "server/edit/dhcp6_commands.def"
+};
+static const struct control_command stat_rows[] = {
+#define DHCP6_STAT_CMDS(...) DHCP6_ROW(stat_cmds, __VA_ARGS__)
+#include "server/edit/dhcp6_commands.def"
 };
 
 const struct daemon_library edit_libraries[] = {
@@ -50,6 +82,8 @@ const struct daemon_library edit_libraries[] = {
 	 LOG_CLASS_CMDS_DEINIT_OK},
 	{KEA_HOST_CMDS, host_rows, ARRAY_LEN(host_rows), LOG_HOST_CMDS_INIT_OK,
 	 LOG_HOST_CMDS_DEINIT_OK},
+	{KEA_LEASE_CMDS, lease_rows, ARRAY_LEN(lease_rows), LOG_N_IDS, LOG_N_IDS},
+	{KEA_STAT_CMDS, stat_rows, ARRAY_LEN(stat_rows), LOG_N_IDS, LOG_N_IDS},
 	{KEA_SUBNET_CMDS, subnet_rows, ARRAY_LEN(subnet_rows), LOG_SUBNET_CMDS_INIT_OK,
 	 LOG_SUBNET_CMDS_DEINIT_OK},
 };

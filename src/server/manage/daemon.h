@@ -34,7 +34,7 @@ struct daemon_library {
 	unsigned bit;			    /* enum kea_command_library */
 	const struct control_command *rows; /* with one owner */
 	size_t n;
-	enum log_id loaded, unloaded;
+	enum log_id loaded, unloaded; /* LOG_N_IDS: no message */
 };
 
 /* The rows of the daemon's commands, and the functions of control_plane_opts. */

@@ -122,11 +122,12 @@ static void switch_commands(struct server_daemon *d, unsigned old, unsigned now)
 
 		if (old & ~now & l->bit) {
 			control_plane_remove(d->plane, l->rows->owner);
-			log_msg(d->srv.log, l->unloaded, "the library is unloaded");
+			if (l->unloaded < LOG_N_IDS)
+				log_msg(d->srv.log, l->unloaded, "the library is unloaded");
 		}
 		if (now & ~old & l->bit) {
 			r = control_plane_add(d->plane, l->rows, l->n);
-			if (r == 0)
+			if (r == 0 && l->loaded < LOG_N_IDS)
 				log_msg(d->srv.log, l->loaded, "the library is loaded");
 		}
 		if (r == 0)

@@ -339,6 +339,10 @@ static void test_catalogue_has_commands(void **state)
 #define HOST_CMDS(name, fn, access, ...)   {(name), CONTROL_##access, "host_cmds"},
 #define SUBNET_CMDS(name, fn, access, ...) {(name), CONTROL_##access, "subnet_cmds"},
 #include "server/edit/edit_commands.def"
+#define DHCP6_LEASE_CMDS(name, access)	{(name), CONTROL_##access, "lease_cmds"},
+#define DHCP6_STAT_CMDS(name, access)	{(name), CONTROL_##access, "stat_cmds"},
+#define DHCP6_SUBNET_CMDS(name, access) {(name), CONTROL_##access, "subnet_cmds"},
+#include "server/edit/dhcp6_commands.def"
 		{"extended-info4-upgrade", CONTROL_WRITE, "lease_query"},
 		{"perfmon-control", CONTROL_WRITE, "perfmon"},
 	};
