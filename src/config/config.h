@@ -369,7 +369,8 @@ struct config {
 	struct config_params params; /* global values */
 	struct config_options options;
 	const struct option_defs *defs;
-	struct code_set containers; /* top-level codes that may hold sub-options from any scope */
+	struct code_set option_codes; /* top-level codes of any scope, and of before an edit */
+	struct code_set containers;   /* top-level codes that may hold sub-options from any scope */
 
 	const char *const *class_names; /* by class id */
 	uint32_t n_class_names;

@@ -402,6 +402,7 @@ static void index_options(struct load *l, struct config_option *items, struct co
 			o->top = x;
 		o->n_top++;
 		code_set_add(&o->codes, x->outer);
+		code_set_add(&l->c->option_codes, x->outer);
 		if (x->outer == DHCP4_OPT_VIVSO_SUBOPTIONS ||
 		    x->outer == DHCP4_OPT_VIVCO_SUBOPTIONS || (x->def && *x->def->encapsulate))
 			code_set_add(&l->c->containers, x->outer);

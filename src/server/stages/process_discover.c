@@ -18,36 +18,9 @@
 #include "server/core/server.h"
 #include "server/core/snapshot.h"
 #include "server/stages/stages.h"
+#include "server/stages/v6_only.h"
 #include "server/core/trace.h"
 #include "wire/option_codes.h"
-
-/*
- * Returns whether the client needs no address (RFC 8925 3.2): it lists 108, and a subnet it may be
- * in, or its network, configures the option. The answer is of that subnet then. In other scopes
- * (pool, class, reservation, global) 108 is an option like others, and the client decides, as in
- * Kea. A REQUEST is always answered with its address (RFC 8925 3.3).
- */
-static bool wants_v6_only(struct exchange *x)
-{
-	const struct config_network *n;
-
-	x->subnet = x->candidates[0].subnet;
-	if (!query_requests(x, DHCP4_OPT_V6_ONLY_PREFERRED))
-		return false;
-	for (uint32_t i = 0; i < x->n_candidates && !x->v6_only; i++) {
-		const struct config_subnet *s = x->candidates[i].subnet;
-
-		if (!config_option_top(&s->options, DHCP4_OPT_V6_ONLY_PREFERRED))
-			continue;
-		x->subnet = s;
-		x->host = x->candidates[i].host;
-		x->v6_only = true;
-	}
-	n = x->subnet->network;
-	if (n && config_option_top(&n->options, DHCP4_OPT_V6_ONLY_PREFERRED))
-		x->v6_only = true;
-	return x->v6_only;
-}
 
 /* Returns whether the answer carries option 116: no address is available, and the link has a
  * rule whether clients may configure themselves (RFC 2563 2.3). */
@@ -149,7 +122,8 @@ enum verdict process_discover(struct exchange *x)
 	FINDING(x, DHCP4_DISCOVER, "DISCOVER is processed");
 	if (!x->subnet || !x->n_candidates)
 		return exchange_drop(x, DROP_NO_SUBNET);
-	v6_only = wants_v6_only(x);
+	x->subnet = x->candidates[0].subnet;
+	v6_only = v6_only_answer(x);
 	r = v6_only ? 0 : alloc_offer(x, &l);
 	if (r < 0 && !(r == -USHER_E_EXHAUSTED && wants_auto_config(x)))
 		return exchange_drop(x, DROP_NO_LEASE);

@@ -26,6 +26,7 @@
 #include "server/stages/reuse.h"
 #include "server/core/server.h"
 #include "server/stages/stages.h"
+#include "server/stages/v6_only.h"
 #include "server/core/trace.h"
 #include "wire/option_codes.h"
 
@@ -344,6 +345,17 @@ static enum verdict request_assign(struct exchange *x, struct request *q)
 	return grant_lease(x, l, l->valid_lft);
 }
 
+/* Acknowledges without an address, as in Kea in every state: a lease of the client stays as it is,
+ * and ends in time. */
+static cold_fn enum verdict grant_v6_only(struct exchange *x)
+{
+	TRACE(x, "no address is given: the client prefers IPv6 only, and so does its link");
+	if (response_start(x, DHCP4_ACK) < 0)
+		return exchange_drop(x, DROP_PROCESSING_FAILED);
+	x->response.ciaddr = x->query.ciaddr;
+	return VERDICT_CONTINUE;
+}
+
 enum verdict process_request(struct exchange *x)
 {
 	struct request q = {0};
@@ -360,6 +372,8 @@ enum verdict process_request(struct exchange *x)
 				      "REBINDING"}[q.state]);
 	if (!x->subnet || !x->n_candidates)
 		return without_subnet(x, &q);
+	if (v6_only_answer(x))
+		return grant_v6_only(x);
 	q.n_own = alloc_own(x, &q.own);
 	if (x->pkt.arena.failed)
 		return exchange_drop(x, DROP_PROCESSING_FAILED);
