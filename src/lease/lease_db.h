@@ -125,8 +125,7 @@ int lease_db_pick(struct lease_db *db, struct lease_pools *p, size_t i, struct l
 int lease_db_pick_held(struct lease_db *db, struct lease_pools *p, size_t i, struct lease *l)
 	must_check;
 /* Returns the monotonic time (ns) at which the oldest hold of pool i ends, INT64_MAX if it has
- * none.
- */
+ * none. */
 int64_t lease_pool_oldest_offer(struct lease_db *db, const struct lease_pools *p, size_t i);
 /* Returns the index of the pool that has the address, from start on; -USHER_E_NOTFOUND. */
 int lease_pools_find(const struct lease_pools *p, uint32_t addr, size_t start) must_check;

@@ -262,7 +262,7 @@ static int64_t pick_addr(struct lease_db *db, struct pool *p)
 /* Returns the address that was offered first and not requested since, -1 if there is none. */
 static int64_t pick_held(struct lease_db *db, const struct pool *p)
 {
-	return p->oldest_hold ? rec_at(db, p->oldest_hold)->addr : -1;
+	return p->oldest_hold ? (int64_t)rec_at(db, p->oldest_hold)->addr : -1;
 }
 
 static int pick_and_hold(struct lease_db *db, struct lease_pools *ps, size_t i, bool reoffer,

@@ -84,6 +84,22 @@ static void test_offers_again(void **state)
 	lease_pools_unref(p);
 }
 
+/* A pool whose addresses are all leased has neither a free one nor an offer: none is picked. */
+static void test_no_offer(void **state)
+{
+	struct fix *f = *state;
+	struct lease_pools *p = pool(f, 2, LEASE_ALLOC_ITERATIVE);
+	struct lease_change ch;
+	struct lease l = client(9);
+
+	assert_int_equal(assign(f, BASE, 1, &ch), 0);
+	assert_int_equal(lease_pool_oldest_offer(f->db, p, 0), INT64_MAX);
+	assert_int_equal(assign(f, BASE + 1, 2, &ch), 0);
+	assert_int_equal(lease_db_pick_held(f->db, p, 0, &l), -USHER_E_EXHAUSTED);
+	assert_int_equal(lease_pool_oldest_offer(f->db, p, 1), INT64_MAX);
+	lease_pools_unref(p);
+}
+
 /* CPU time of making n pools beside as many of an older set, and of ending both; the least of
  * three, for others use the machine too. */
 static double pools_cost(uint32_t n)
@@ -185,6 +201,7 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	static const struct CMUnitTest tests[] = {
 		T(test_offers_again),
+		T(test_no_offer),
 		T(test_pages_of_a_clone),
 		cmocka_unit_test(test_many_pools),
 	};
