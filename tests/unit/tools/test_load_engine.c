@@ -326,8 +326,7 @@ static void test_pace_and_strangers(void **state)
 	opts.strangers = 500;
 	r = run();
 	ms = (clock_now_ns() - began) / 1000000;
-	/* a busy machine may make it fewer, nothing makes it more than the pace of the time it took
-	 */
+	/* a busy machine sends fewer, and no machine sends more than the pace of that time */
 	assert_in_range(r->counts.started, 1, (uintmax_t)ms + 10);
 	assert_in_range(r->counts.strangers_sent, 1, (uintmax_t)ms / 2 + 5);
 	assert_true(r->counts.strangers_answered > 0);
