@@ -49,7 +49,9 @@ static int end_element(struct ctl_lease_rows *r)
 	arena_reset(&r->arena);
 	n = json_parse(span_of(r->element.p, r->element.len), &o, &r->arena, &lease, &err);
 	buf_reset(&r->element);
-	return n < 0 ? -USHER_E_SYNTAX : write_cells(r, lease);
+	if (n < 0)
+		return -USHER_E_SYNTAX;
+	return r->each ? r->each(r->ctx, lease) : write_cells(r, lease);
 }
 
 static bool is_key(const struct ctl_lease_rows *r, const char *name)

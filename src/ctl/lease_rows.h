@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * The leases of a long answer as rows of a table, in constant memory. The leases are taken out of
- * the octets as they arrive, and their cells wait in a temporary file until all widths are known.
- * The rest of the answer, with an empty list in their place, goes to the next sink.
+ * the octets as they arrive, and their cells wait in a temporary file until all widths are known;
+ * or a function gets each lease. The rest of the answer, with an empty list in their place, goes to
+ * the next sink.
  */
 #pragma once
 
@@ -12,11 +13,17 @@
 
 #include <stdio.h>
 
+struct json;
+
 enum { CTL_LEASE_COLUMNS = 32 };
 
 struct ctl_lease_rows {
 	struct ctl_sink sink;
 	struct ctl_sink *next;
+	/* Called for each lease instead of keeping its cells; a negative result ends the transfer.
+	 * NULL: the cells are kept. */
+	int (*each)(void *ctx, const struct json *lease);
+	void *ctx;
 	struct buf rest;    /* of the present part, for the next sink */
 	struct buf element; /* the lease that is being taken */
 	struct arena arena; /* of that lease */

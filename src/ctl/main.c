@@ -11,6 +11,7 @@
 #include "ctl/args.h"
 #include "ctl/console.h"
 #include "ctl/lease_rows.h"
+#include "ctl/leases.h"
 #include "ctl/print.h"
 #include "ctl/request.h"
 #include "ctl/serve.h"
@@ -215,6 +216,8 @@ int main(int argc, char **argv)
 		r = run_console(&c);
 	else if (strcmp(c.args.command, "serve") == 0 && c.args.program == CTL_CLIENT)
 		r = ctl_serve(&c.session, c.args.words, c.args.n_words);
+	else if (strcmp(c.args.command, "leases") == 0 && c.args.program == CTL_SERVER)
+		r = ctl_leases(&c.session, c.args.words, c.args.n_words);
 	else if (top)
 		r = ctl_top(&c.session, c.args.watch_s ? c.args.watch_s : TOP_SECONDS,
 			    c.args.batch);

@@ -62,3 +62,75 @@ void ctl_progress_end(struct ctl_progress *p)
 		(void)fputs("\r\033[K", stderr);
 	p->printed = false;
 }
+
+/* --- of a task -------------------------------------------------------------------------------- */
+
+enum { BAR_CELLS = 24 };
+
+/* Writes a number with a comma between each three digits. */
+static const char *grouped(uint64_t n, char out[32])
+{
+	char digits[24];
+	int len = snprintf(digits, sizeof(digits), "%llu", (unsigned long long)n);
+	size_t at = 0;
+
+	for (int i = 0; i < len; i++) {
+		if (i && (len - i) % 3 == 0)
+			out[at++] = ',';
+		out[at++] = digits[i];
+	}
+	out[at] = '\0';
+	return out;
+}
+
+void ctl_bar_text(const struct ctl_bar *b, int64_t elapsed_ns, char out[CTL_BAR_TEXT])
+{
+	uint64_t done = b->total && b->done > b->total ? b->total : b->done;
+	double rate = elapsed_ns > 0 ? (double)b->done * NS_PER_S / (double)elapsed_ns : 0;
+	unsigned cells = b->total ? (unsigned)(done * BAR_CELLS / b->total) : 0;
+	char sum[32], all[32], speed[32], bar[BAR_CELLS + 1];
+
+	(void)grouped(b->done, sum);
+	(void)grouped((uint64_t)rate, speed);
+	if (!b->total) {
+		(void)snprintf(out, CTL_BAR_TEXT, "%s, %s/s", sum, speed);
+		return;
+	}
+	for (unsigned i = 0; i < BAR_CELLS; i++)
+		bar[i] = i < cells ? '#' : ' ';
+	bar[BAR_CELLS] = '\0';
+	(void)snprintf(out, CTL_BAR_TEXT, "[%s] %3u %%, %s of %s, %s/s, %.0f s left", bar,
+		       (unsigned)(done * 100 / b->total), sum, grouped(b->total, all), speed,
+		       rate >= 1 ? (double)(b->total - done) / rate : 0);
+}
+
+void ctl_bar_begin(struct ctl_bar *b, uint64_t total, bool quiet)
+{
+	*b = (struct ctl_bar){.on = !quiet && isatty(STDERR_FILENO), .total = total};
+	b->began_ns = clock_mono_ns(&clock_system);
+	b->next_ns = b->began_ns + step_ns;
+}
+
+void ctl_bar_add(struct ctl_bar *b, uint64_t n)
+{
+	char text[CTL_BAR_TEXT];
+	int64_t now;
+
+	b->done += n;
+	if (!b->on)
+		return;
+	now = clock_mono_ns(&clock_system);
+	if (now < b->next_ns)
+		return;
+	b->next_ns = now + step_ns;
+	b->printed = true;
+	ctl_bar_text(b, now - b->began_ns, text);
+	(void)fprintf(stderr, "\r%s\033[K", text);
+}
+
+void ctl_bar_end(struct ctl_bar *b)
+{
+	if (b->printed)
+		(void)fputs("\r\033[K", stderr);
+	b->printed = false;
+}

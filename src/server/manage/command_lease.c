@@ -10,8 +10,8 @@
 #include "hook/hook.h"
 #include "lease/lease_db.h"
 #include "server/manage/command.h"
-#include "server/view/lease_hex.h"
-#include "server/view/lease_json.h"
+#include "lease/json/lease_hex.h"
+#include "lease/json/lease_json.h"
 #include "server/core/snapshot.h"
 
 #include <arpa/inet.h>

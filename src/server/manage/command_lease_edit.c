@@ -11,7 +11,7 @@
 #include "server/manage/command.h"
 #include "server/manage/command_lease.h"
 #include "server/view/lease_check.h"
-#include "server/view/lease_json.h"
+#include "lease/json/lease_json.h"
 #include "server/core/snapshot.h"
 
 #include <arpa/inet.h>
@@ -20,7 +20,8 @@
 /* Returns the subnet: the named one, or the one that contains the address. NULL with a refusal
  * in *ret_bad. */
 static const struct config_subnet *edit_subnet(struct control_call *c, const struct config *cfg,
-					       uint32_t addr, struct json **ret_bad)
+					       const struct json *args, uint32_t addr,
+					       struct json **ret_bad)
 {
 	static const int64_t range[] = {0, UINT32_MAX};
 	struct lease_json_problem problem;
@@ -28,7 +29,7 @@ static const struct config_subnet *edit_subnet(struct control_call *c, const str
 	char ip[IP_TEXT_LEN];
 	int64_t id = 0;
 
-	if (lease_json_int(c->args, "subnet-id", range, &id, &problem) < 0) {
+	if (lease_json_int(args, "subnet-id", range, &id, &problem) < 0) {
 		*ret_bad = command_fail(c, "%s", problem.text);
 		return NULL;
 	}
@@ -62,31 +63,38 @@ static void edit_defaults(struct control_call *c, const struct config_subnet *s,
 			l->pool_id = s->pools[i].pool_id;
 }
 
-static struct json *edit_parse(struct control_call *c, struct lease *l)
+struct json *lease_edit_parse(struct control_call *c, const struct config *cfg,
+			      const struct json *args, struct lease *ret)
 {
 	struct lease_json_problem problem;
 	const struct config_subnet *s;
 	struct json *bad = NULL;
-	struct snapshot *snap;
 
-	memset(l, 0, sizeof(*l));
-	if (lease_identity_from_json(c->args, l, &problem) < 0)
+	memset(ret, 0, sizeof(*ret));
+	if (lease_identity_from_json(args, ret, &problem) < 0)
 		return command_fail(c, "%s", problem.text);
-	snap = server_snapshot(&daemon_of(c)->srv);
-	s = edit_subnet(c, snap->cfg, l->addr, &bad);
-	if (s) {
-		edit_defaults(c, s, l);
-		if (lease_from_json(c->args, c->arena, l, &problem) < 0)
-			bad = command_fail(c, "%s", problem.text);
-		else if (!l->hostname[0] && (l->fqdn_fwd || l->fqdn_rev))
-			bad = command_fail(c, "No hostname specified and either forward or reverse "
-					      "fqdn was set to true.");
-		else if (lease_check_context(&daemon_of(c)->srv, snap->cfg, c->arena, l) < 0)
-			bad = command_fail(c, "out of memory");
-		l->subnet_id = s->id; /* an argument of 0 names none */
-		if (!l->valid_lft && !json_get(c->args, "expire"))
-			l->cltt--; /* it has ended, so its last second is over, too */
-	}
+	s = edit_subnet(c, cfg, args, ret->addr, &bad);
+	if (!s)
+		return bad;
+	edit_defaults(c, s, ret);
+	if (lease_from_json(args, c->arena, ret, &problem) < 0)
+		return command_fail(c, "%s", problem.text);
+	if (!ret->hostname[0] && (ret->fqdn_fwd || ret->fqdn_rev))
+		return command_fail(c, "No hostname specified and either forward or reverse "
+				       "fqdn was set to true.");
+	if (lease_check_context(&daemon_of(c)->srv, cfg, c->arena, ret) < 0)
+		return command_fail(c, "out of memory");
+	ret->subnet_id = s->id; /* an argument of 0 names none */
+	if (!ret->valid_lft && !json_get(args, "expire"))
+		ret->cltt--; /* it has ended, so its last second is over, too */
+	return NULL;
+}
+
+static struct json *edit_parse(struct control_call *c, struct lease *l)
+{
+	struct snapshot *snap = server_snapshot(&daemon_of(c)->srv);
+	struct json *bad = lease_edit_parse(c, snap->cfg, c->args, l);
+
 	snapshot_unref(snap);
 	return bad;
 }

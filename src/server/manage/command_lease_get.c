@@ -7,8 +7,8 @@
 #include "lease/lease_db.h"
 #include "server/manage/command.h"
 #include "server/manage/command_lease.h"
-#include "server/view/lease_hex.h"
-#include "server/view/lease_json.h"
+#include "lease/json/lease_hex.h"
+#include "lease/json/lease_json.h"
 
 #include <arpa/inet.h>
 #include <string.h>

@@ -8,7 +8,7 @@
 #include "lease/lease_store.h"
 #include "runtime/iface.h"
 #include "server/core/snapshot.h"
-#include "server/manage/absent.h"
+#include "server/view/absent.h"
 #include "server/manage/command.h"
 #include "server/worker/worker.h"
 

@@ -7,7 +7,7 @@
 #include "base/log.h"
 #include "config/config.h"
 #include "runtime/iface.h"
-#include "server/manage/absent.h"
+#include "server/view/absent.h"
 #include "server/manage/daemon_impl.h"
 #include "server/core/snapshot.h"
 

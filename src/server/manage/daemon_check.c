@@ -10,7 +10,7 @@
 #include "hook/hook.h"
 #include "server/manage/daemon_impl.h"
 #include "server/manage/daemon_reading.h"
-#include "server/manage/paths.h"
+#include "server/view/paths.h"
 #include "server/core/snapshot.h"
 
 struct checking {

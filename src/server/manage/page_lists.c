@@ -13,7 +13,7 @@
 #include "lease/lease_store.h"
 #include "server/core/snapshot.h"
 #include "server/manage/daemon.h"
-#include "server/view/lease_json.h"
+#include "lease/json/lease_json.h"
 #include "server/manage/page.h"
 #include "server/view/stat_walk.h"
 

@@ -11,7 +11,7 @@
 #include "hook/hook.h"
 #include "lease/lease_db.h"
 #include "runtime/iface.h"
-#include "server/manage/absent.h"
+#include "server/view/absent.h"
 #include "server/run/builtins.h"
 #include "server/edit/edit_libraries.h"
 #include "server/manage/command.h"

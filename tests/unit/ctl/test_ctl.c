@@ -355,6 +355,29 @@ static void test_progress_text(void **state)
 	assert_string_equal(text, "5 B, 0 B/s");
 }
 
+static void test_bar_text(void **state)
+{
+	struct ctl_bar b = {.done = 250000, .total = 1000000};
+	char text[CTL_BAR_TEXT];
+
+	(void)state;
+	ctl_bar_text(&b, 5 * NS_PER_S, text);
+	assert_string_equal(text,
+			    "[######                  ]  25 %, 250,000 of 1,000,000, 50,000/s, "
+			    "15 s left");
+	b.done = 1000100; /* the total was an estimate */
+	ctl_bar_text(&b, 10 * NS_PER_S, text);
+	assert_string_equal(text,
+			    "[########################] 100 %, 1,000,100 of 1,000,000, 100,010/s, "
+			    "0 s left");
+	b = (struct ctl_bar){.done = 12};
+	ctl_bar_text(&b, 0, text);
+	assert_string_equal(text, "12, 0/s");
+	b = (struct ctl_bar){.total = UINT64_MAX, .done = UINT64_MAX};
+	ctl_bar_text(&b, 1, text);
+	assert_true(strlen(text) < sizeof(text));
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -370,6 +393,7 @@ int main(void)
 		cmocka_unit_test(test_busy_seconds),
 		cmocka_unit_test(test_frame),
 		cmocka_unit_test(test_progress_text),
+		cmocka_unit_test(test_bar_text),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

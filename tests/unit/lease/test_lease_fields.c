@@ -8,7 +8,7 @@
 #include "base/clock.h"
 #include "lease/lease_csv.h"
 #include "lease/lease_db.h"
-#include "server/view/lease_json.h"
+#include "lease/json/lease_json.h"
 #include "unit/lease_file.h"
 
 #include <stdio.h>

@@ -4,7 +4,7 @@
  * as text first, so that an absent file needs no look-up. Then the links of the existing part are
  * followed, because a directory below Kea's may belong to another user.
  */
-#include "server/manage/paths.h"
+#include "server/view/paths.h"
 
 #include "base/cleanup.h"
 #include "base/error.h"

@@ -3,7 +3,7 @@
  * A name is looked up once a scope, not once a subnet: the subnets of a network inherit its
  * interface.
  */
-#include "server/manage/absent.h"
+#include "server/view/absent.h"
 
 #include "base/ip.h"
 #include "config/config.h"

@@ -2,10 +2,10 @@
 /*
  * Identifiers in hex. The texts are Kea's, because programs compare them.
  */
-#include "server/view/lease_hex.h"
+#include "lease/json/lease_hex.h"
 
 #include "base/error.h"
-#include "server/view/lease_json.h"
+#include "lease/json/lease_json.h"
 
 #include <stdio.h>
 #include <stdbool.h>

@@ -24,6 +24,10 @@ struct json *lease_to_json(struct arena *a, const struct lease *l);
  */
 int lease_from_json(const struct json *args, struct arena *a, struct lease *io,
 		    struct lease_json_problem *ret_problem) must_check;
+/* Reads a lease as lease_to_json() writes it, and as answers of lease4-get-page have it: the time
+ * is "cltt", which must be there. 0 or as above. */
+int lease_from_stored_json(const struct json *map, struct arena *a, struct lease *ret,
+			   struct lease_json_problem *ret_problem) must_check;
 /* Reads an argument that is an integer from lo to hi; an absent one leaves *io. 0 or as above. */
 int lease_json_int(const struct json *args, const char *name, const int64_t range[2], int64_t *io,
 		   struct lease_json_problem *ret_problem) must_check;

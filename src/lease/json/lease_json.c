@@ -3,13 +3,13 @@
  * Leases as the arguments of commands, by the rows of lease_fields.def. The refusals are those of
  * Kea; the numbers are read before the texts.
  */
-#include "server/view/lease_json.h"
+#include "lease/json/lease_json.h"
 
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/ip.h"
 #include "lease/lease_field.h"
-#include "server/view/lease_hex.h"
+#include "lease/json/lease_hex.h"
 
 #include <arpa/inet.h>
 #include <stdarg.h>
@@ -96,6 +96,7 @@ struct json *lease_to_json(struct arena *a, const struct lease *l)
 /* The arguments and the lease that is made of them. */
 struct reader {
 	const struct json *args;
+	bool stored; /* the form of answers, with the time of the client's last message */
 	struct arena *arena;
 	struct lease *l;
 	struct lease_json_problem *problem;
@@ -190,11 +191,8 @@ static int read_hardware(struct reader *r, const struct lease_field *f)
 
 	if (!v || v->type != JSON_STRING)
 		return report_type(r->args, f->json, r->problem);
-	n = lease_hex_hardware(v->s, r->l->hw, f->size, r->problem);
-	if (n == 0)
-		return report_problem(r->problem,
-				      "'%s' must be given as hex octets, as in 00:11:22:33:44:55",
-				      f->json);
+	/* declined leases have none */
+	n = v->n ? lease_hex_hardware(v->s, r->l->hw, f->size, r->problem) : 0;
 	r->l->hw_len = (uint16_t)(n < 0 ? 0 : n);
 	return n < 0 ? n : 0;
 }
@@ -221,6 +219,20 @@ static int read_number(struct reader *r, const struct lease_field *f, int64_t lo
 
 	lease_field_set_number(f, r->l, v);
 	return result;
+}
+
+/* Reads the time of the client's last message, which must be there. */
+static int read_cltt(struct reader *r, const struct lease_field *f)
+{
+	static const int64_t range[] = {1, INT64_C(1) << 40};
+	int64_t cltt = 0;
+
+	if (!json_get(r->args, f->json))
+		return report_type(r->args, f->json, r->problem);
+	if (lease_json_int(r->args, f->json, range, &cltt, r->problem) < 0)
+		return -USHER_E_SYNTAX;
+	lease_field_set_number(f, r->l, cltt);
+	return 0;
 }
 
 /* Reads the end of the lease; the address and the lifetime were read before. */
@@ -339,7 +351,7 @@ static int read_value(struct reader *r, const struct lease_field *f)
 	case LEASE_KIND_LIFETIME: /* 0: the lease has ended; in the file its row is a deletion */
 		return read_number(r, f, 0, UINT32_MAX);
 	case LEASE_KIND_TIME:
-		return read_end(r, f);
+		return r->stored ? read_cltt(r, f) : read_end(r, f);
 	case LEASE_KIND_NUMBER:
 		return read_number(r, f, 0, UINT32_MAX);
 	case LEASE_KIND_OPTIONAL:
@@ -361,25 +373,44 @@ static bool is_text(const struct lease_field *f)
 	return f->kind == LEASE_KIND_TEXT || f->kind == LEASE_KIND_CONTEXT;
 }
 
-int lease_from_json(const struct json *args, struct arena *a, struct lease *io,
-		    struct lease_json_problem *ret_problem)
+static int read_all(struct reader *reader)
 {
-	struct reader reader = {args, a, io, ret_problem};
 	int r = 0;
 
 	for (size_t i = 0; i < LEASE_FIELDS && r == 0; i++)
 		if (!is_text(&lease_fields[i]))
-			r = read_value(&reader, &lease_fields[i]);
+			r = read_value(reader, &lease_fields[i]);
 	for (size_t i = 0; i < LEASE_FIELDS && r == 0; i++)
 		if (is_text(&lease_fields[i]))
-			r = read_value(&reader, &lease_fields[i]);
+			r = read_value(reader, &lease_fields[i]);
 	return r;
+}
+
+int lease_from_json(const struct json *args, struct arena *a, struct lease *io,
+		    struct lease_json_problem *ret_problem)
+{
+	struct reader reader = {.args = args, .arena = a, .l = io, .problem = ret_problem};
+
+	return read_all(&reader);
+}
+
+int lease_from_stored_json(const struct json *map, struct arena *a, struct lease *ret,
+			   struct lease_json_problem *ret_problem)
+{
+	struct reader reader = {.args = map,
+				.stored = true,
+				.arena = a,
+				.l = ret,
+				.problem = ret_problem};
+
+	memset(ret, 0, sizeof(*ret));
+	return read_all(&reader);
 }
 
 int lease_identity_from_json(const struct json *args, struct lease *io,
 			     struct lease_json_problem *ret_problem)
 {
-	struct reader reader = {args, NULL, io, ret_problem};
+	struct reader reader = {.args = args, .l = io, .problem = ret_problem};
 	int r = 0;
 
 	for (size_t i = 0; i < LEASE_FIELDS && r == 0; i++)
