@@ -40,7 +40,7 @@ def check_scenario(root, name):
 
 def main():
     root, server = pathlib.Path(sys.argv[1]), sys.argv[2]
-    natives = re.findall(r'^LIBRARY\("libdhcp_(\w+)\.so",\s*NATIVE', (root / "src/config/kea_hooks.def").read_text(), flags=re.M)
+    natives = re.findall(r'^LIBRARY\("libdhcp_(\w+)\.so",\s*NATIVE', (root / "src/config/schema/kea_hooks.def").read_text(), flags=re.M)
     files = sorted((root / "doc/examples").glob("*.json"))
     wrong = [f"doc/examples/{n}.json is missing: library {n} is built in" for n in natives if not (root / f"doc/examples/{n}.json").exists()]
     with tempfile.TemporaryDirectory() as directory:

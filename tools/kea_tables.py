@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MPL-2.0
 """The tables of doc/kea.md: every library, command and key of Kea 3.3 and its state here. They are drawn from doc/kea_rows.def and
-src/config/kea_hooks.def, after these were compared with the tables of commands and keys of the program."""
+src/config/schema/kea_hooks.def, after these were compared with the tables of commands and keys of the program."""
 import re
 
 SCHEMA = "src/config/schema/config_schema.def"
@@ -15,7 +15,7 @@ class Tables:
     def __init__(self, root, rows, table):
         self.root, self.rows, self.table = root, rows, table
         self.wrong = []
-        self.hooks = {n[8:-3]: (kind, ", ".join(rest)) for n, kind, *rest in rows("src/config/kea_hooks.def", "LIBRARY")
+        self.hooks = {n[8:-3]: (kind, ", ".join(rest)) for n, kind, *rest in rows("src/config/schema/kea_hooks.def", "LIBRARY")
                       if n.startswith("libdhcp_")}
         self.commands = list(rows("doc/kea_rows.def", "KEA_COMMAND"))
         # the libraries whose commands are the server's own
@@ -140,7 +140,7 @@ class Tables:
         return f"supported: [page](library/{name}.md)"
 
     def libraries(self):
-        others = [[f"`{n}`", "refused: " + ", ".join(why)] for n, _, *why in self.rows("src/config/kea_hooks.def", "LIBRARY")
+        others = [[f"`{n}`", "refused: " + ", ".join(why)] for n, _, *why in self.rows("src/config/schema/kea_hooks.def", "LIBRARY")
                   if not n.startswith("libdhcp_")]
         return self.table(["library", "here"], [[f"`libdhcp_{n}.so`", self.library_state(n)] for n in self.hooks] + others)
 

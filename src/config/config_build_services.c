@@ -3,7 +3,7 @@
  * The resources that the server opens: interfaces, hook libraries, loggers.
  */
 #include "config/config_load.h"
-#include "config/kea_hooks.h"
+#include "config/schema/kea_hooks.h"
 
 #include "base/error.h"
 #include "base/ip.h"

@@ -14,7 +14,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "config/json/json.h"
-#include "config/problems.h"
+#include "config/json/problems.h"
 #include "runtime/loop.h"
 
 #include <errno.h>

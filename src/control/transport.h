@@ -9,7 +9,7 @@
 #include "base/arena.h"
 #include "base/attr.h"
 #include "base/span.h"
-#include "config/problems.h"
+#include "config/json/problems.h"
 #include "control/command.h"
 
 struct control_pending;

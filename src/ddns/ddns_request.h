@@ -28,6 +28,6 @@ struct ddns_request {
 	uint32_t addr;	       /* host order */
 	uint32_t ttl;	       /* of the records, seconds */
 	int64_t expires_s; /* wall clock: last message of the client plus ttl, as Kea computes it */
-	uint8_t dhcid[DDNS_DHCID_LEN];	/* RFC 4701 3.1: the RDATA */
-	char name[DDNS_NAME_MAX + 1]; /* lower case, with a dot at the end */
+	uint8_t dhcid[DDNS_DHCID_LEN]; /* RFC 4701 3.1: the RDATA */
+	char name[DDNS_NAME_MAX + 1];  /* lower case, with a dot at the end */
 };

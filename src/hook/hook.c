@@ -12,7 +12,7 @@
 #include "base/log.h"
 #include "base/object.h"
 #include "config/config.h"
-#include "config/kea_hooks.h"
+#include "config/schema/kea_hooks.h"
 #include "hook/hook_lib.h"
 #include "hook/host_source.h"
 

@@ -5,7 +5,7 @@
  */
 #include "base/arena.h"
 #include "config/json/json.h"
-#include "config/problems.h"
+#include "config/json/problems.h"
 #include "control/transport.h"
 #include "http/request_impl.h"
 

@@ -11,7 +11,7 @@
 #include "base/cursor.h"
 #include "base/error.h"
 #include "config/config.h"
-#include "config/problems.h"
+#include "config/json/problems.h"
 #include "hook/hook.h"
 #include "lease/lease_db.h"
 #include "server/core/server.h"

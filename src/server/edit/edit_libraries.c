@@ -4,7 +4,7 @@
  */
 #include "server/edit/edit_libraries.h"
 
-#include "config/kea_hooks.h"
+#include "config/schema/kea_hooks.h"
 #include "control/rows.h"
 #include "server/edit/edit.h"
 #include "server/edit/edit_commands.h"

@@ -8,7 +8,7 @@
 
 #include "base/arena.h"
 #include "base/log.h"
-#include "config/problems.h"
+#include "config/json/problems.h"
 
 struct background;
 struct config;

@@ -7,7 +7,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "config/config.h"
-#include "config/problems.h"
+#include "config/json/problems.h"
 #include "hook/hook.h"
 #include "lease/lease_db.h"
 #include "runtime/iface.h"

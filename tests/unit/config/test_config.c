@@ -9,7 +9,7 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "config/config.h"
-#include "config/problems.h"
+#include "config/json/problems.h"
 
 #include <dirent.h>
 #include <ftw.h>

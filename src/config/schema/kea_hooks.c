@@ -2,7 +2,7 @@
 /*
  * Kea's hook libraries, known by the names of their files.
  */
-#include "config/kea_hooks.h"
+#include "config/schema/kea_hooks.h"
 
 #include <string.h>
 
@@ -10,7 +10,7 @@ const char *const hook_symbols[HOOK_SYMBOLS] = {"usher_hook_version", "usher_hoo
 
 static const struct kea_hook libraries[] = {
 #define LIBRARY(file, kind, reason) {file, KEA_HOOK_##kind, reason},
-#include "config/kea_hooks.def"
+#include "config/schema/kea_hooks.def"
 #undef LIBRARY
 };
 

@@ -2,7 +2,7 @@
 /*
  * The list grows on the heap and is bounded, so that a file of garbage cannot fill the memory.
  */
-#include "config/problems.h"
+#include "config/json/problems.h"
 
 #include <stdlib.h>
 
