@@ -29,6 +29,7 @@ class Setup:
     relays: list = dataclasses.field(default_factory=list)	# several relay agents; none: the usual one
     more: dict = dataclasses.field(default_factory=dict)	# members of Dhcp4, usher-server alone
     log_level: str = "WARN"
+    database: dict = None	# lease-database, of servers that have Kea's configuration
 
 
 def _strangers(setup, pool):
@@ -103,6 +104,8 @@ class Kea(Peer):
                                 {"output": os.path.join(directory, "log")}]}]})
         d = c["Dhcp4"]
         d["interfaces-config"]["dhcp-socket-type"] = "raw" if setup.direct else "udp"
+        if setup.database:
+            d["lease-database"] = setup.database
         if not setup.cache:
             d["cache-threshold"] = self.no_cache
         return c

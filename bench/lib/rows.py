@@ -171,6 +171,39 @@ def large(ctx):
                       for i, (name, d) in enumerate(data.items())], "data": {**data, "ratio": more}}
 
 
+# --- PostgreSQL -----------------------------------------------------------------------------------------------
+
+@row("postgresql", "Leases in PostgreSQL 15 with Kea's schema on the same cores (each commit synced; new leases; renewals that are "
+     "written; renewals with lease caching)")
+def postgresql(ctx):
+    from lib.postgres import Cluster
+    pg = Cluster(ctx.world.lab, fsync="on", synchronous_commit="on", shared_buffers="'256MB'", max_wal_size="'2GB'", autovacuum="on",
+                 max_connections="50")
+    peers = [ctx.usher(), Kea(1), Kea(8)]
+    kinds = (("new", "dora", False, {}), ("renew-written", "renew", False, {"clients": 5000}),
+             ("renew", "renew", True, {"clients": 5000}))
+    lines, data, ratio = [], {}, {}
+
+    def once(p, profile, cache, load):
+        pg.sql("TRUNCATE lease4, lease4_stat")
+        pg.sql("CHECKPOINT")
+        with ctx.world.server(p, Setup(database=pg.keys(), cache=cache)) as s:
+            return ctx.world.measure(s, profile, **{"time": ctx.seconds, "window": ctx.window, **load})
+    for name, profile, cache, load in kinds:
+        samples, paired = ctx.pairs(peers, lambda p, x=(profile, cache, load): once(p, *x))
+        for p in peers:
+            s = samples[p.name]
+            r = _ratio(paired[p.name], "rate") if p.name in paired else None
+            lines.append([name, p.name, with_range(_of(s, "rate")), figure((_of(s, "p50") or (None,))[0]),
+                          figure((_of(s, "p99") or (None,))[0]), times(r) if r else ""])
+            data["%s, %s" % (name, p.name)] = {k: _of(s, k) for k in ("rate", "cpu_us", "p50", "p99")}
+            if r:
+                ratio["%s, %s" % (name, p.name)] = r
+    pg.stop()
+    return {"columns": ["exchanges", "server", "a second", "p50 µs", "p99 µs", "ours is faster by"], "lines": lines, "data": data,
+            "ratios": ratio}
+
+
 # --- full pools -----------------------------------------------------------------------------------------------
 
 @row("full", "Nearly full pools (one /16; 1,000 of its clients renew; 20 DISCOVERs a second of strangers besides)")

@@ -337,7 +337,7 @@ struct config {
 	uint32_t sample_count;	      /* of a statistic; 0: those of the last sample_age_s */
 	uint32_t sample_age_s;
 
-	/* lease-database */
+	const struct config_database *lease_database; /* NULL: a lease file */
 	bool persist;
 	const char *lease_file; /* "" : the default path */
 	uint32_t lfc_interval;

@@ -242,38 +242,6 @@ const struct json *load_usher_value(struct load *l, const char *key)
 	return v;
 }
 
-static int load_lease_db(struct load *l)
-{
-	const struct json *m = json_get(l->dhcp4, "lease-database");
-	const struct json *type = json_get(m, "type");
-	const struct json *durability = load_usher_value(l, "durability");
-	const struct json *interval = load_usher_value(l, "interval-ms");
-	const struct json *delay = load_usher_value(l, "max-delay-us");
-	const struct json *hold = load_usher_value(l, "offer-hold-time");
-	const struct json *deadline = load_usher_value(l, "callout-deadline-ms");
-	struct config *c = l->c;
-
-	if (strcmp(type->s, "memfile") != 0)
-		return load_fail(l, type,
-				 "lease-database type '%s' is not supported, expected memfile",
-				 type->s);
-	c->persist = load_bool(m, "persist");
-	c->lease_file = load_file_name(l, CONFIG_DIR_DATA, load_str(m, "name", ""));
-	if (!c->lease_file)
-		return load_no_memory(l);
-	c->lfc_interval = load_u32(m, "lfc-interval", 0);
-	c->max_row_errors = load_u32(m, "max-row-errors", 0);
-	c->durability = DURABILITY_COMMIT;
-	if (durability)
-		c->durability = (enum config_durability)schema_word("commit|interval|none",
-								    durability->s);
-	c->sync_interval_ms = interval ? (uint32_t)interval->i : 1000;
-	c->max_delay_us = delay ? (uint32_t)delay->i : 2000;
-	c->offer_hold_s = hold ? (uint32_t)hold->i : 10;
-	c->callout_deadline_ms = deadline ? (uint32_t)deadline->i : 1000;
-	return 0;
-}
-
 static int load_host_ids(struct load *l)
 {
 	const struct json *list = json_get(l->dhcp4, "host-reservation-identifiers");

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The resources that the server opens: interfaces, hook libraries, loggers.
+ * The resources that the server opens: interfaces, databases, hook libraries, loggers.
  */
 #include "config/config_load.h"
+#include "config/database/config_database.h"
 #include "config/schema/kea_hooks.h"
 
 #include "base/error.h"
@@ -81,6 +82,133 @@ static int load_interfaces(struct load *l)
 	c->sockets_retry_wait_ms = load_u32(m, "service-sockets-retry-wait-time", 0);
 	c->sockets_require_all = load_bool(m, "service-sockets-require-all");
 	return load_interface_list(l, json_get(m, "interfaces"));
+}
+
+/* --- databases ---------------------------------------------------------------------------------- */
+
+/* Returns the key's text; "" where it is not given. */
+static const char *text_of(const struct json *m, const char *key)
+{
+	return load_str(m, key, "");
+}
+
+/* Refuses keys that contradict each other. */
+static int check_database(struct load *l, const struct json *m, const struct config_database *d)
+{
+	static const char modes[] = "disable|prefer|require|verify-ca|verify-full";
+	const struct json *mode = json_get(m, "ssl-mode");
+	const struct json *wait = json_get(m, "connect-timeout");
+	int r = 0;
+
+	if (!d->name[0])
+		r = load_fail_key(
+			l, m,
+			"a database of type 'postgresql' needs 'name', the name of the database");
+	if (d->password[0] && d->password_file[0])
+		r = load_fail(l, json_get(m, "password-file"),
+			      "'password' and 'password-file' are given: one of them is enough");
+	if (d->ssl_mode[0] && schema_word(modes, d->ssl_mode) < 0)
+		r = load_fail(
+			l, mode,
+			"unknown ssl-mode '%.32s', expected one of disable, prefer, require, verify-ca, verify-full",
+			d->ssl_mode);
+	if (d->cert_file[0] && !d->key_file[0])
+		r = load_fail(l, json_get(m, "cert-file"),
+			      "'cert-file' is given without 'key-file'");
+	if (d->key_file[0] && !d->cert_file[0])
+		r = load_fail(l, json_get(m, "key-file"),
+			      "'key-file' is given without 'cert-file'");
+	if (wait && wait->i == 0)
+		r = load_fail(l, wait, "'connect-timeout' is 0, expected at least 1");
+	return r;
+}
+
+int load_database(struct load *l, const struct json *m, const struct config_database **ret)
+{
+	struct config_database *d = arena_alloc(l->a, sizeof(*d));
+	const struct json *fail = json_get(m, "on-fail");
+
+	if (!d)
+		return load_no_memory(l);
+	*d = (struct config_database){
+		.name = text_of(m, "name"),
+		.host = text_of(m, "host"),
+		.user = text_of(m, "user"),
+		.password = text_of(m, "password"),
+		.password_file = text_of(m, "password-file"),
+		.trust_anchor = text_of(m, "trust-anchor"),
+		.cert_file = text_of(m, "cert-file"),
+		.key_file = text_of(m, "key-file"),
+		.ssl_mode = text_of(m, "ssl-mode"),
+		.port = load_u32(m, "port", 0),
+		.connect_timeout_s = load_u32(m, "connect-timeout", 5),
+		.tcp_user_timeout_s = load_u32(m, "tcp-user-timeout", 0),
+		.max_tries = load_u32(m, "max-reconnect-tries", 0),
+		.wait_ms = load_u32(m, "reconnect-wait-time", 0),
+		.on_fail = fail ? (enum config_on_fail)schema_word(
+					  "stop-retry-exit|serve-retry-exit|serve-retry-continue",
+					  fail->s)
+				: ON_FAIL_SERVE_RETRY_CONTINUE,
+		.retry_on_startup = load_bool(m, "retry-on-startup"),
+		.readonly = load_bool(m, "readonly"),
+	};
+	*ret = d;
+	return check_database(l, m, d);
+}
+
+/* Returns whether the type of a database is one that this program has. Reports it, if not. */
+static int check_type(struct load *l, const struct json *type)
+{
+	if (strcmp(type->s, "mysql") == 0)
+		return load_fail(
+			l, type,
+			"lease-database type 'mysql' is not supported, expected memfile or postgresql");
+	if (strcmp(type->s, "postgresql") == 0 && !USHER_POSTGRESQL)
+		return load_fail(
+			l, type,
+			"lease-database type 'postgresql' is not supported: this program was built without libpq");
+	return 0;
+}
+
+static int load_lease_file(struct load *l, const struct json *m)
+{
+	struct config *c = l->c;
+
+	c->lease_file = load_file_name(l, CONFIG_DIR_DATA, load_str(m, "name", ""));
+	return c->lease_file ? 0 : load_no_memory(l);
+}
+
+int load_lease_db(struct load *l)
+{
+	const struct json *m = json_get(l->dhcp4, "lease-database");
+	const struct json *type = json_get(m, "type");
+	const struct json *durability = load_usher_value(l, "durability");
+	const struct json *interval = load_usher_value(l, "interval-ms");
+	const struct json *delay = load_usher_value(l, "max-delay-us");
+	const struct json *hold = load_usher_value(l, "offer-hold-time");
+	const struct json *deadline = load_usher_value(l, "callout-deadline-ms");
+	struct config *c = l->c;
+	int r = check_type(l, type);
+
+	if (r < 0)
+		return r;
+	c->persist = load_bool(m, "persist");
+	c->lease_file = "";
+	if (strcmp(type->s, "postgresql") == 0)
+		r = load_database(l, m, &c->lease_database);
+	else
+		r = load_lease_file(l, m);
+	c->lfc_interval = load_u32(m, "lfc-interval", 0);
+	c->max_row_errors = load_u32(m, "max-row-errors", 0);
+	c->durability = DURABILITY_COMMIT;
+	if (durability)
+		c->durability = (enum config_durability)schema_word("commit|interval|none",
+								    durability->s);
+	c->sync_interval_ms = interval ? (uint32_t)interval->i : 1000;
+	c->max_delay_us = delay ? (uint32_t)delay->i : 2000;
+	c->offer_hold_s = hold ? (uint32_t)hold->i : 10;
+	c->callout_deadline_ms = deadline ? (uint32_t)deadline->i : 1000;
+	return r;
 }
 
 /* --- hooks ------------------------------------------------------------------------------------ */

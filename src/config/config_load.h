@@ -151,6 +151,12 @@ int load_boot_fields(struct load *l, const struct json *map, bool *ret_has, uint
 /* Returns the value of one of Usher's own keys, from Dhcp4's user-context.usher or (with a warning)
  * from its earlier place. */
 const struct json *load_usher_value(struct load *l, const char *key);
+/* Loads lease-database, and the keys of Usher beside it. */
+int load_lease_db(struct load *l) must_check;
+/* Loads the keys of a PostgreSQL database. */
+struct config_database;
+int load_database(struct load *l, const struct json *m, const struct config_database **ret)
+	must_check;
 int load_services(struct load *l) must_check;
 int load_sockets(struct load *l) must_check;
 /* Fills in the defaults of control sockets, which depend on their type. */

@@ -61,6 +61,7 @@ void lease_db_attach(struct lease_db *db, struct lease_store *store)
 {
 	db_lock(db);
 	db->store = store;
+	db->names_replaced = lease_store_asks_replaced(store);
 	db_unlock(db);
 }
 
@@ -130,6 +131,19 @@ static void note_old(const struct lease_db *db, uint32_t idx, struct lease_chang
 		rec_copy(rec_at(db, idx), NULL, &ch->old);
 }
 
+/* Names the record before a change to the store, if the change gives it another identity. Called
+ * before the row is logged. */
+static cold_fn void name_replaced(struct lease_db *db, const struct lease_change *ch, uint32_t idx)
+{
+	struct lease l uninit;
+
+	if (!ch->had_old)
+		return;
+	rec_view(rec_at(db, idx), &l);
+	if (!lease_same_identity(&ch->old, &l))
+		lease_store_replaces(db->store, &ch->old);
+}
+
 /* Stores a renewal: the context of the record stays unless the lease has one. Commands and the
  * relay of an earlier packet put data there that this packet does not know. */
 static int store_renewal(struct lease_db *db, const struct lease *l, uint32_t *idx)
@@ -174,6 +188,8 @@ static int assign_locked(struct lease_db *db, const struct lease *l, const struc
 	if (!renewal)
 		counts_bump(db, rec_at(db, idx), COUNT_CUMULATIVE);
 	hold_end(db, idx);
+	if (unlikely(renewal && db->names_replaced))
+		name_replaced(db, ch, idx);
 	ch->seq = rec_log(db, idx, false);
 	return 0;
 }
@@ -279,6 +295,8 @@ int lease_db_decline(struct lease_db *db, uint32_t addr, const struct lease_clie
 	}
 	if (r == 0) {
 		hold_end(db, idx);
+		if (db->names_replaced)
+			name_replaced(db, &ch, idx);
 		ch.seq = rec_log(db, idx, false);
 	}
 	db_unlock_quiet(db);
@@ -319,6 +337,8 @@ static int put_locked(struct lease_db *db, const struct lease *l, enum lease_put
 	if (puts_assigned(l, ch))
 		counts_bump(db, rec_at(db, idx), COUNT_CUMULATIVE);
 	hold_end(db, idx);
+	if (db->names_replaced)
+		name_replaced(db, ch, idx);
 	ch->seq = rec_log(db, idx, false);
 	return 0;
 }

@@ -28,6 +28,16 @@ uint64_t lease_store_append(struct lease_store *s, const struct lease *l, bool d
 	return s->ops->append(s, l, deleted);
 }
 
+void lease_store_replaces(struct lease_store *s, const struct lease *old)
+{
+	s->ops->replaces(s, old);
+}
+
+bool lease_store_asks_replaced(const struct lease_store *s)
+{
+	return s && s->ops->replaces;
+}
+
 void lease_store_kick(struct lease_store *s)
 {
 	if (s->idle && s->appended != s->durable && atomic_exchange(&s->idle, false))
@@ -92,6 +102,11 @@ bool lease_store_owns(const struct lease_store *s, uint32_t addr)
 bool lease_store_up(const struct lease_store *s)
 {
 	return s->up;
+}
+
+bool lease_store_confirms(const struct lease_store *s)
+{
+	return s->confirms;
 }
 
 int lease_store_opening(const struct lease_store *s)
@@ -168,6 +183,11 @@ void lease_store_stats(const struct lease_store *s, struct lease_store_stats *re
 const char *lease_store_path(const struct lease_store *s)
 {
 	return s->ops->path(s);
+}
+
+const char *lease_store_place(const struct lease_store *s)
+{
+	return s->ops->place ? s->ops->place(s) : NULL;
 }
 
 int lease_store_cleanup(struct lease_store *s)

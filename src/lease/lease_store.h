@@ -39,6 +39,7 @@ struct lease_store_stats {
 	uint64_t pending;    /* rows appended and not yet durable */
 	uint64_t unsynced;   /* rows that are durable by the chosen meaning and not yet synced */
 	uint64_t file_bytes; /* length of the live file, as of its last row or rotation */
+	uint64_t refused;    /* rows */
 	uint64_t rewrites, rewrite_failures; /* clean-ups that ended */
 	int64_t rewrite_ns;		     /* duration of the last complete one; 0: none was */
 	int64_t rewritten_ns;		     /* its end on the wall clock; 0: none was */
@@ -58,6 +59,12 @@ extern const struct buckets_shape lease_commit_ns_shape, lease_commit_rows_shape
  * writes it again when it is up.
  */
 uint64_t lease_store_append(struct lease_store *s, const struct lease *l, bool deleted);
+
+/* Names the record that the next row replaces, where the row has another identity: another server
+ * may have given the address to a third client since. Called with the table locked. */
+void lease_store_replaces(struct lease_store *s, const struct lease *old);
+/* Returns whether the store needs that. */
+bool lease_store_asks_replaced(const struct lease_store *s);
 
 /*
  * Reports, once the table's lock is released, that the thread has appended rows; appending itself
@@ -89,6 +96,9 @@ bool lease_store_refused(const struct lease_store *s, uint64_t seq, struct lease
 bool lease_store_owns(const struct lease_store *s, uint32_t addr);
 /* Returns false while nothing can be made durable (disk full, EIO, read-only). */
 bool lease_store_up(const struct lease_store *s);
+/* Returns whether a running lease may be confirmed, for no longer than it has left, while the store
+ * is down. */
+bool lease_store_confirms(const struct lease_store *s);
 /* Returns 1 while the leases are being loaded, and nothing may be changed or promised; 0 when they
  * are loaded; else the reason why they cannot be. */
 int lease_store_opening(const struct lease_store *s);
@@ -109,6 +119,8 @@ void lease_store_commit_now(struct lease_store *s);
 void lease_store_stats(const struct lease_store *s, struct lease_store_stats *ret);
 /* Returns the path of the file that the leases are in; "" for a store without one. */
 const char *lease_store_path(const struct lease_store *s);
+/* Returns the place of the database that the leases are in; NULL: they are in a file. */
+const char *lease_store_place(const struct lease_store *s);
 /* Starts a clean-up of old rows in the background. 0, -USHER_E_IN_USE if one runs. */
 int lease_store_cleanup(struct lease_store *s) must_check;
 /* Stops the committer after everything queued is durable (or cannot be); frees. */

@@ -18,12 +18,16 @@ struct lease_store_ops {
 	const char *name; /* "memfile" */
 	/* Numbers the row, in the order of the calls. */
 	uint64_t (*append)(struct lease_store *s, const struct lease *l, bool deleted);
+	/* Names the record that the next appended row replaces, if the row has another identity.
+	 * NULL: nobody asks. */
+	void (*replaces)(struct lease_store *s, const struct lease *old);
 	void (*wake)(struct lease_store *s); /* the committer, from sleeping or gathering */
 	int (*wait)(struct lease_store *s, uint64_t seq, int64_t timeout_ns);
 	void (*commit_now)(struct lease_store *s);
 	int (*cleanup)(struct lease_store *s);
 	void (*stats)(const struct lease_store *s, struct lease_store_stats *ret);
 	const char *(*path)(const struct lease_store *s);
+	const char *(*place)(const struct lease_store *s); /* of a database; NULL: a file */
 	/* Called with the table locked; must not block. NULL: the store owns every address. One
 	 * that does not calls lease_db_blocks_moved() when it is attached and when its blocks
 	 * change. */
@@ -48,6 +52,7 @@ struct lease_store {
 	_Atomic uint64_t appended; /* the last row's number */
 	/* the committer waits, set with its lock: for rows, or for more of them */
 	_Atomic bool idle, gathering;
+	bool confirms;	    /* while it is down, running leases are confirmed */
 	_Atomic bool hurry; /* the next group shall not gather */
 	_Atomic int
 		opening; /* 1: the leases are still being loaded; 0: they are; negative: why not */

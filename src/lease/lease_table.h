@@ -147,6 +147,7 @@ struct lease_db {
 	struct pool **by_number;
 	size_t n_numbers;
 	uint64_t generation;
+	bool names_replaced;	   /* the store asks for identities that are replaced */
 	struct lease_names *names; /* lease_names.c; NULL: nobody needs them */
 };
 

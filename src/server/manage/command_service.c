@@ -150,6 +150,9 @@ struct json *command_lfc_start(struct control_call *c)
 	int r;
 
 	lease_store_stats(store, &st);
+	if (lease_store_place(store))
+		return control_answer(c->arena, CONTROL_UNSUPPORTED,
+				      "the leases are in a database, which needs no clean-up");
 	if (!st.persist)
 		return control_answer(c->arena, CONTROL_UNSUPPORTED,
 				      "'persist' parameter of 'memfile' lease backend was "

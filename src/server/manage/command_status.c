@@ -89,6 +89,13 @@ static struct json *status_store(struct control_call *c)
 	(void)json_add(c->arena, m, "largest-commit", json_int(c->arena, (int64_t)st.max_batch));
 	(void)json_add(c->arena, m, "pending", json_int(c->arena, (int64_t)st.pending));
 	(void)json_add(c->arena, m, "unsynced", json_int(c->arena, (int64_t)st.unsynced));
+	if (lease_store_place(daemon_of(c)->srv.store)) {
+		(void)json_add(c->arena, m, "database",
+			       json_str(c->arena, lease_store_place(daemon_of(c)->srv.store)));
+		(void)json_add(c->arena, m, "refused-rows",
+			       json_int(c->arena, (int64_t)st.refused));
+		return m;
+	}
 	put_rejected(c, m);
 	return m;
 }

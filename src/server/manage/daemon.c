@@ -127,7 +127,7 @@ static int bring_up(struct server_daemon *d, struct daemon_reading *reading)
 	daemon_watch_callouts(d, cfg);
 	log_msg(d->srv.log, LOG_DHCP4_MULTI_THREADING_INFO, "enabled: %s, number of threads: %u",
 		cfg->multi_threading ? "yes" : "no", d->srv.n_workers);
-	if (cfg->persist)
+	if (cfg->persist && !cfg->lease_database)
 		log_msg(d->srv.log, LOG_DHCPSRV_MEMFILE_LFC_SETUP,
 			"clean-up of the lease file every %u seconds", cfg->lfc_interval);
 	r = daemon_watch_leases(d);
@@ -226,6 +226,7 @@ int daemon_start(struct server_daemon *d, const struct daemon_opts *o)
 	d->pid_fd = -1;
 	d->lock_fd = -1;
 	d->leases_fd = -1;
+	d->leases_gone_fd = -1;
 	(void)pthread_mutex_init(&d->channels_lock, NULL);
 	daemon_reading_init(&reading, d, NULL, NULL);
 	r = begin_start(d, &reading);
@@ -277,6 +278,7 @@ void daemon_stop(struct server_daemon *d)
 	iface_monitor_close(d->monitor);
 	loop_remove(d->signal_source);
 	daemon_watch_leases_end(d);
+	loop_remove(d->gone_source);
 	daemon_samples_end(d);
 	if (d->signal_fd >= 0)
 		(void)close(d->signal_fd);

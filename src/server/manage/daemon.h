@@ -124,7 +124,9 @@ struct server_daemon {
 	char *lock_made;     /* the lock file, if this start created it */
 	bool started;	     /* the start can no longer be refused */
 	bool leases_pending; /* the leases were not there at start; their end is not reported yet */
-	int leases_fd;	     /* while leases are loaded: signals that the store's state changed */
+	int leases_gone_fd;  /* signals that the database's policy ends the server */
+	struct loop_source *gone_source;
+	int leases_fd; /* while leases are loaded: signals that the store's state changed */
 	struct loop_source *leases_source;
 	unsigned channels_missing; /* unix sockets that cannot be opened yet */
 	unsigned https_missing;	   /* sockets for HTTP likewise */

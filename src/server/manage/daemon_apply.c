@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "config/config.h"
+#include "config/database/config_database.h"
 #include "control/plane.h"
 #include "hook/hook.h"
 #include "lease/lease_db.h"
@@ -69,6 +70,22 @@ static void report_config(struct server_daemon *d, const struct config *cfg)
 		cfg->n_subnets);
 }
 
+/* Returns whether two configurations have the leases in one place, with equal settings. */
+static bool same_database(const struct config_database *a, const struct config_database *b)
+{
+	if (!a || !b)
+		return a == b;
+	return strcmp(a->name, b->name) == 0 && strcmp(a->host, b->host) == 0 &&
+	       strcmp(a->user, b->user) == 0 && strcmp(a->password, b->password) == 0 &&
+	       strcmp(a->password_file, b->password_file) == 0 &&
+	       strcmp(a->trust_anchor, b->trust_anchor) == 0 &&
+	       strcmp(a->cert_file, b->cert_file) == 0 && strcmp(a->key_file, b->key_file) == 0 &&
+	       strcmp(a->ssl_mode, b->ssl_mode) == 0 && a->port == b->port &&
+	       a->connect_timeout_s == b->connect_timeout_s &&
+	       a->tcp_user_timeout_s == b->tcp_user_timeout_s && a->max_tries == b->max_tries &&
+	       a->wait_ms == b->wait_ms && a->on_fail == b->on_fail;
+}
+
 /* Warns of changes that a running server cannot apply. */
 static void warn_fixed(struct server_daemon *d, const struct config *old, const struct config *cfg)
 {
@@ -80,7 +97,8 @@ static void warn_fixed(struct server_daemon *d, const struct config *old, const 
 				       "multi-threading takes effect with the next start");
 		daemon_warn(d, &w);
 	}
-	if (strcmp(old->lease_file, cfg->lease_file) != 0 || old->persist != cfg->persist ||
+	if (!same_database(old->lease_database, cfg->lease_database) ||
+	    strcmp(old->lease_file, cfg->lease_file) != 0 || old->persist != cfg->persist ||
 	    old->durability != cfg->durability || old->sync_interval_ms != cfg->sync_interval_ms ||
 	    old->max_delay_us != cfg->max_delay_us) {
 		(void)config_error_set(&w, NULL, 0,

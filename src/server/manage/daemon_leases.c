@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The lease file at start. Up to LOAD_WAIT_NS the server waits for it; a bigger one is loaded in
- * the background. Until it is complete no lease may be promised, changed or listed: PROCESS drops
- * all but INFORM (LEASES_LOADING), the commands that need leases are refused, and no lease is
- * reclaimed.
+ * The lease file, or the database of the leases, at start. Up to LOAD_WAIT_NS the server waits for
+ * it; a bigger one is loaded in the background. Until it is complete no lease may be promised,
+ * changed or listed: PROCESS drops all but INFORM (LEASES_LOADING), the commands that need leases
+ * are refused, and no lease is reclaimed.
  */
 #include "server/manage/daemon_impl.h"
 
 #include "base/error.h"
 #include "base/log.h"
 #include "config/config.h"
+#include "database/database_load.h"
 #include "lease/journal/journal.h"
+#include "lease/postgresql/pg_store.h"
 #include "runtime/loop.h"
 #include "server/view/lease_check.h"
 #include "server/core/snapshot.h"
@@ -18,7 +20,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
@@ -119,7 +123,74 @@ static void report_load(struct server_daemon *d, const char *path, int r,
 			path);
 }
 
-int daemon_open_leases(struct server_daemon *d, const struct config *cfg)
+/* --- PostgreSQL --------------------------------------------------------------------------------- */
+
+/* Called from the store's thread when its policy ends the server. */
+static void end_for_database(void *ctx)
+{
+	static const uint64_t one = 1;
+	const struct server_daemon *d = ctx;
+	ssize_t ignored = write(d->leases_gone_fd, &one, sizeof(one));
+
+	(void)ignored;
+}
+
+static void on_gone(void *ctx, uint32_t events)
+{
+	(void)events;
+	daemon_shutdown(ctx, 1);
+}
+
+static void report_database(struct server_daemon *d, int r, const struct pg_load_stats *st)
+{
+	if (r < 0)
+		log_msg(d->srv.log, LOG_DHCP4_INIT_FAIL, "lease database %s cannot be used: %s",
+			st->place, st->why);
+	else if (r == 0)
+		log_msg(d->srv.log, LOG_PGSQL_LB_DB, "database %s: %llu leases", st->place,
+			(unsigned long long)st->leases);
+	else
+		log_msg(d->srv.log, LOG_USHER_LEASES_LOADING,
+			"database %s is still being loaded; only messages that need no lease are answered",
+			st->place);
+}
+
+/* Opens the database of the leases. A server without retry-on-startup waits until it is known
+ * whether the database can be used. */
+static int open_database(struct server_daemon *d, const struct config *cfg)
+{
+	struct pg_load_stats st = {0};
+	struct pg_store_opts o = {
+		.config = cfg->lease_database,
+		.pq = database_load(st.why, sizeof(st.why)),
+		.max_delay_us = cfg->max_delay_us,
+		.clock = &d->srv.clock,
+		.log = d->srv.log,
+		.give_up = end_for_database,
+		.ctx = d,
+	};
+	int r = o.pq ? 0 : -USHER_E_UNSUPPORTED;
+
+	if (r == 0) {
+		d->leases_gone_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+		r = d->leases_gone_fd < 0 ? -errno : 0;
+	}
+	if (r == 0)
+		r = loop_add(d->loop, d->leases_gone_fd, EPOLLIN, on_gone, d, &d->gone_source);
+	if (r == 0)
+		r = pg_store_open(&o, d->srv.db, &d->srv.store);
+	if (r == 0)
+		r = pg_store_opened(d->srv.store, load_wait_ns, &st);
+	else if (!st.why[0])
+		(void)snprintf(st.why, sizeof(st.why), "%s", usher_strerror(r));
+	report_database(d, r, &st);
+	d->leases_pending = r == 1;
+	return r < 0 ? r : 0;
+}
+
+/* --- the lease file ------------------------------------------------------------------------------ */
+
+static int open_file(struct server_daemon *d, const struct config *cfg)
 {
 	static const enum lease_durability durability[] = {
 		[DURABILITY_COMMIT] = LEASE_SYNC_COMMIT,
@@ -159,6 +230,11 @@ int daemon_open_leases(struct server_daemon *d, const struct config *cfg)
 	return r < 0 ? r : 0;
 }
 
+int daemon_open_leases(struct server_daemon *d, const struct config *cfg)
+{
+	return cfg->lease_database ? open_database(d, cfg) : open_file(d, cfg);
+}
+
 void daemon_leases_unlock(struct server_daemon *d)
 {
 	if (d->lock_made && !d->started)
@@ -166,8 +242,10 @@ void daemon_leases_unlock(struct server_daemon *d)
 	free(d->lock_made);
 	if (d->lock_fd >= 0)
 		(void)close(d->lock_fd);
+	if (d->leases_gone_fd >= 0)
+		(void)close(d->leases_gone_fd);
 	d->lock_made = NULL;
-	d->lock_fd = -1;
+	d->lock_fd = d->leases_gone_fd = -1;
 }
 
 void daemon_watch_leases_end(struct server_daemon *d)
@@ -186,14 +264,19 @@ static void on_moved(void *ctx, uint32_t events)
 {
 	struct server_daemon *d = ctx;
 	struct journal_load_stats st = {0};
+	struct pg_load_stats db = {0};
+	bool file = !lease_store_place(d->srv.store);
 	struct snapshot *s;
-	int r = journal_opened(d->srv.store, 0, &st);
+	int r = file ? journal_opened(d->srv.store, 0, &st) : pg_store_opened(d->srv.store, 0, &db);
 
 	(void)events;
 	if (r == 1)
 		return;
 	d->leases_pending = false;
-	report_load(d, lease_store_path(d->srv.store), r, &st);
+	if (file)
+		report_load(d, lease_store_path(d->srv.store), r, &st);
+	else
+		report_database(d, r, &db);
 	daemon_watch_leases_end(d);
 	if (r < 0) {
 		daemon_shutdown(d, 1);

@@ -56,7 +56,7 @@ static void on_lfc(void *ctx)
 	struct server_daemon *d = ctx;
 	struct snapshot *s = server_snapshot(&d->srv);
 
-	if (d->srv.store && s->cfg->persist)
+	if (d->srv.store && s->cfg->persist && !s->cfg->lease_database)
 		(void)!lease_store_cleanup(d->srv.store);
 	arm_periodic(&d->lfc, s->cfg->lfc_interval, true);
 	snapshot_unref(s);

@@ -387,3 +387,38 @@ enum verdict process_request(struct exchange *x)
 		return v;
 	return request_assign(x, &q);
 }
+
+/*
+ * Answers a REQUEST while the lease store is down, so that nothing new can be promised: a lease
+ * that runs is confirmed until its end, which was promised before. All else is dropped; a NAK too,
+ * because another server may have given the client its address.
+ */
+enum verdict process_request_confirm(struct exchange *x)
+{
+	const struct lease_store *s = exchange_server(x)->store;
+	int64_t now = clock_wall_s(&exchange_server(x)->clock);
+	struct request q = {0};
+	struct lease_client who;
+	const struct lease *old;
+	struct lease *l;
+
+	if (!x->subnet || !x->n_candidates || !request_parse(x, &q) || !q.addr ||
+	    exchange_has_builtin(x, CLASS_REJECT))
+		return exchange_drop(x, DROP_STORE_DOWN);
+	request_place(x, &q);
+	if (!q.c)
+		return exchange_drop(x, DROP_STORE_DOWN);
+	who = exchange_client(x, q.c->subnet);
+	old = own_at(x, &q, &who);
+	if (!old || old->state != LEASE_ASSIGNED || alloc_expired(x, old) ||
+	    old->row > lease_store_durable(s))
+		return exchange_drop(x, DROP_STORE_DOWN);
+	l = arena_memdup(&x->pkt.arena, old, sizeof(*old));
+	if (!l)
+		return exchange_drop(x, DROP_PROCESSING_FAILED);
+	x->lease_reused = true;
+	TRACE(x, "the store is down: the lease is confirmed until its end");
+	return grant_lease(x, l,
+			   l->valid_lft == LEASE_INFINITE ? LEASE_INFINITE
+							  : (uint32_t)(lease_expire(l) - now));
+}

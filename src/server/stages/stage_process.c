@@ -2,6 +2,7 @@
 /*
  * PROCESS: sends an exchange to the function of its message type.
  */
+#include "base/attr.h"
 #include "lease/lease_store.h"
 #include "server/stages/response.h"
 #include "server/core/server.h"
@@ -43,6 +44,14 @@ static enum verdict process_by_type(struct exchange *x)
 	}
 }
 
+/* Handles a message while nothing can be made durable: a running lease may be confirmed. */
+static cold_fn enum verdict process_without_store(struct exchange *x)
+{
+	if (x->type == DHCP4_REQUEST && lease_store_confirms(exchange_server(x)->store))
+		return process_request_confirm(x);
+	return exchange_drop(x, DROP_STORE_DOWN);
+}
+
 enum verdict stage_process(struct exchange *x)
 {
 	enum verdict v;
@@ -50,7 +59,7 @@ enum verdict stage_process(struct exchange *x)
 	if (x->type != DHCP4_INFORM && still_loading(x))
 		return exchange_drop(x, DROP_LEASES_LOADING);
 	if (x->type != DHCP4_INFORM && store_down(x))
-		return exchange_drop(x, DROP_STORE_DOWN);
+		return process_without_store(x);
 	v = process_by_type(x);
 	if (v == VERDICT_CONTINUE)
 		host_late_classes(x);

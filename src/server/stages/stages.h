@@ -45,6 +45,7 @@ const struct config_host *host_global(struct exchange *x);
 /* Processes a message by its type, as do the functions below. */
 enum verdict process_discover(struct exchange *x);
 enum verdict process_request(struct exchange *x);
+enum verdict process_request_confirm(struct exchange *x);
 enum verdict process_release(struct exchange *x);
 enum verdict process_decline(struct exchange *x);
 enum verdict process_inform(struct exchange *x);
