@@ -10,6 +10,7 @@
 #include "base/arena.h"
 #include "base/log.h"
 #include "base/span.h"
+#include "config/schema/config_names.h"
 #include "config/expr.h"
 #include "config/json/json.h"
 #include "wire/option_def.h"
@@ -98,21 +99,6 @@ enum config_allocator { ALLOCATOR_ITERATIVE, ALLOCATOR_RANDOM, ALLOCATOR_FLQ };
 struct config_triplet { /* seconds */
 	uint32_t value, min, max;
 	bool set; /* of a class: given at all? */
-};
-
-enum config_replace_name { /* ddns-replace-client-name */
-			   REPLACE_NAME_NEVER,
-			   REPLACE_NAME_ALWAYS,
-			   REPLACE_NAME_WHEN_PRESENT,
-			   REPLACE_NAME_WHEN_NOT_PRESENT
-};
-
-struct config_names { /* rules for clients' names */
-	enum config_replace_name replace;
-	const char *generated_prefix, *qualifying_suffix;
-	const char *char_set, *char_replacement;
-	const uint8_t *bad; /* 256 bits: octets that match char_set, or may begin a match */
-	const struct expr_regex *char_regex; /* NULL: char_set is for one octet, and bad decides */
 };
 
 struct config_params {
@@ -365,6 +351,7 @@ struct config {
 	size_t n_host_ids;
 	uint32_t host_id_types; /* bit t: a reservation has an identifier of type t */
 	const char *server_tag;
+	struct config_ddns ddns; /* dhcp-ddns */
 
 	struct config_params params; /* global values */
 	struct config_options options;

@@ -160,7 +160,8 @@ int load_names(struct load *l, const struct json *map, const struct config_names
 	static const struct config_names none = {.generated_prefix = "myhost",
 						 .qualifying_suffix = "",
 						 .char_set = "",
-						 .char_replacement = ""};
+						 .char_replacement = "",
+						 .updates = {.send = true}};
 	const char *replace = json_get_str(map, "ddns-replace-client-name");
 
 	*ret = outer ? *outer : none;
@@ -171,7 +172,7 @@ int load_names(struct load *l, const struct json *map, const struct config_names
 	ret->qualifying_suffix = load_str(map, "ddns-qualifying-suffix", ret->qualifying_suffix);
 	ret->char_set = load_str(map, "hostname-char-set", ret->char_set);
 	ret->char_replacement = load_str(map, "hostname-char-replacement", ret->char_replacement);
-	return load_char_set(l, map, ret);
+	return load_both(load_updates(l, map, &ret->updates), load_char_set(l, map, ret));
 }
 
 int load_params(struct load *l, const struct json *map, const struct config_params *outer,
@@ -327,6 +328,7 @@ int load_globals(struct load *l)
 	load_behaviour(l);
 	r = load_both(r, load_lease_db(l));
 	r = load_both(r, load_host_ids(l));
+	r = load_both(r, load_ddns(l));
 	r = load_both(r, load_params(l, l->dhcp4, NULL, &l->c->params));
 	return load_both(r, load_options(l, l->dhcp4, &l->c->options));
 }

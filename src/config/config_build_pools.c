@@ -82,9 +82,20 @@ static int check_range(struct load *l, const struct json *v, struct config_pool 
 static int pool_names(struct load *l, const struct json *node, const struct config_subnet *s,
 		      struct config_pool *p)
 {
-	static const char *const keys[] = {"ddns-replace-client-name", "ddns-generated-prefix",
-					   "ddns-qualifying-suffix", "hostname-char-set",
-					   "hostname-char-replacement"};
+	static const char *const keys[] = {"ddns-replace-client-name",
+					   "ddns-generated-prefix",
+					   "ddns-qualifying-suffix",
+					   "hostname-char-set",
+					   "hostname-char-replacement",
+					   "ddns-send-updates",
+					   "ddns-override-no-update",
+					   "ddns-override-client-update",
+					   "ddns-update-on-renew",
+					   "ddns-conflict-resolution-mode",
+					   "ddns-ttl",
+					   "ddns-ttl-min",
+					   "ddns-ttl-max",
+					   "ddns-ttl-percent"};
 	struct config_names *names;
 	bool own = false;
 

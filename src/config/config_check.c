@@ -334,6 +334,8 @@ static int check_member(struct load *l, enum schema_ctx ctx, const struct json *
 		return 0; /* Kea 2.2: to be numbered */
 	if (strcmp(k->name, "reservation-mode") == 0)
 		return v->refused ? 0 : load_reservation_mode(l, m, out);
+	if (strcmp(k->name, "ddns-use-conflict-resolution") == 0)
+		return v->refused ? 0 : load_conflict_resolution(l, m, out);
 	return load_put(l, out, k->name, v);
 }
 

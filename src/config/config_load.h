@@ -108,6 +108,8 @@ int load_reservation_mode(struct load *l, const struct json *in, struct json *ou
 /* Moves keys that Kea 2.2 had in a map of Dhcp4 into Dhcp4 itself, as in later versions; a value in
  * Dhcp4 takes precedence. */
 int load_move_keys(struct load *l, struct json *out) must_check;
+/* Replaces ddns-use-conflict-resolution of Kea 2.2 to 2.4 by ddns-conflict-resolution-mode. */
+int load_conflict_resolution(struct load *l, const struct json *in, struct json *out) must_check;
 /* Refuses a map that stood beside "Dhcp4" in Kea 1.x, or belongs to another program's file. */
 int load_refuse_beside(struct load *l, const struct json *m);
 
@@ -143,6 +145,9 @@ int load_params(struct load *l, const struct json *map, const struct config_para
 /* Loads the handling of clients' names in a scope; outer: of the scope around, or NULL. */
 int load_names(struct load *l, const struct json *map, const struct config_names *outer,
 	       struct config_names *ret) must_check;
+/* Loads the updates of the DNS in a scope over those of the scope around, and the map dhcp-ddns. */
+int load_updates(struct load *l, const struct json *map, struct config_updates *p) must_check;
+int load_ddns(struct load *l) must_check;
 /* Loads valid-lifetime with its bounds, of a scope that has all three, or (classes) some. */
 int load_triplet(struct load *l, const struct json *map, struct config_triplet *ret) must_check;
 /* Loads next-server, server-hostname, boot-file-name of a class or host. */

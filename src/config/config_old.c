@@ -31,6 +31,17 @@ int load_reservation_mode(struct load *l, const struct json *in, struct json *ou
 	return 0;
 }
 
+int load_conflict_resolution(struct load *l, const struct json *in, struct json *out)
+{
+	static const char key[] = "ddns-conflict-resolution-mode";
+	const char *mode = in->b ? "check-with-dhcid" : "no-check-with-dhcid";
+
+	if (json_get(out, key))
+		return load_fail_key(l, in, "'%s' and '%s' exclude one another", in->key, key);
+	load_warn(l, in, "'%s' is the older form of '%s': it counts as '%s'", in->key, key, mode);
+	return load_put(l, out, key, load_keep_place(l, json_str(l->a, mode), in));
+}
+
 int load_move_keys(struct load *l, struct json *out)
 {
 	for (size_t i = 0; i < schema_n_moved; i++) {

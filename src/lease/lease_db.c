@@ -251,6 +251,7 @@ static int release_locked(struct lease_db *db, uint32_t idx, bool keep, struct l
 	/* ends now; the file expresses this by lifetime 0, as Kea does */
 	l.cltt = clock_wall_s(db->o.clock);
 	l.valid_lft = 0;
+	l.fqdn_fwd = l.fqdn_rev = false; /* the DNS is told now, and not when it is reclaimed */
 	r = rec_store(db, &l, LEASE_RELEASED, &idx);
 	if (r == 0)
 		ch->seq = rec_log(db, idx, false);

@@ -213,6 +213,9 @@ struct lease_reclaim_opts {
 	/* Called without locks before a lease is reclaimed. False leaves it to the callee (SKIP
 	 * from the hook lease4_expire): it is counted, and not tried again before the next run. */
 	bool (*before)(void *ctx, const struct lease *l);
+	/* Called without locks for a lease that was reclaimed, as it was before; may be NULL.
+	 * user_context is NULL. */
+	void (*after)(void *ctx, const struct lease *old);
 	void *ctx;
 };
 

@@ -59,7 +59,9 @@ enum { LAPSE_STEPS = 64 };
 static int reclaim_next(struct lease_db *db, const struct lease_reclaim_opts *o, int64_t now)
 {
 	unsigned steps = LAPSE_STEPS;
+	struct lease old uninit;
 	bool go = true;
+	bool done = false;
 	bool all;
 	uint32_t idx;
 
@@ -72,11 +74,16 @@ static int reclaim_next(struct lease_db *db, const struct lease_reclaim_opts *o,
 	}
 	if (o->before)
 		idx = ask_before(db, o, idx, &go);
-	if (idx && go)
+	done = idx && go;
+	if (done && o->after)
+		rec_copy(rec_at(db, idx), NULL, &old);
+	if (done)
 		reclaim_locked(db, idx, o->remove);
 	else if (idx) /* not before the next run */
 		heap_put(db, HEAP_LAPSED, idx, now + 1);
 	db_unlock(db);
+	if (done && o->after)
+		o->after(o->ctx, &old);
 	return 1;
 }
 

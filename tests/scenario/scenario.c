@@ -42,6 +42,7 @@ static const struct {
 	{"config", do_config},
 	{"covers", do_covers},
 	{"crash", do_restart},
+	{"ddns", do_ddns},
 	{"disk", do_disk},
 	{"expect", do_expect},
 	{"fail-send", do_fail_send},
@@ -118,6 +119,8 @@ static int run_case(struct scn *s, size_t prelude, size_t from, size_t to)
 		r = run_lines(s, from, to);
 	if (r == 0)
 		r = scn_no_more_replies(s);
+	if (r == 0)
+		r = scn_no_more_ddns(s);
 	if (r == 0)
 		r = scn_check_config(s);
 	scn_world_fini(s);

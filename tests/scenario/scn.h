@@ -123,10 +123,16 @@ struct scn {
 	usher_parked *parked[SCN_PARKED];
 	size_t n_parked;
 	struct json *answer;
+	struct ddns_seen *ddns_seen; /* requests for the DNS that no line spoke of yet */
 };
 
 /* Reports at the current line; -1. */
 int scn_fail(struct scn *s, const char *fmt, ...) printf_like(2, 3);
+
+/* scn_ddns.c */
+int scn_ddns_open(struct scn *s);
+int scn_no_more_ddns(struct scn *s);
+int do_ddns(struct scn *s);
 
 /* scn_parse.c */
 int scn_script_load(struct scn_script *sc, const char *path, unsigned depth) must_check;

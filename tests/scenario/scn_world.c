@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "capture/capture.h"
 #include "config/config.h"
+#include "ddns/ddns.h"
 #include "lease/journal/journal.h"
 #include "lease/lease_db.h"
 #include "lease/lease_store_backend.h"
@@ -84,6 +85,7 @@ void scn_world_fini(struct scn *s)
 	s->n_queries = 0;
 	s->config = NULL;
 	s->answer = NULL;
+	s->ddns_seen = NULL;
 	s->has_reply = false;
 }
 
@@ -182,6 +184,8 @@ static int start(struct scn *s, struct config_error *err)
 	if (r == 0)
 		r = daemon_plane_open(&s->d);
 	if (r == 0)
+		r = scn_ddns_open(s);
+	if (r == 0)
 		r = open_journal(s);
 	if (r == 0)
 		(void)lease_check(&s->d.srv, cfg);
@@ -224,6 +228,7 @@ void scn_world_stop(struct scn *s)
 		return;
 	s->n_parked = 0;
 	workers_free(&s->d.srv);
+	ddns_free(s->d.srv.ddns);
 	server_fini(&s->d.srv);
 	config_problems_fini(&s->d.last_problems);
 	control_plane_free(s->d.plane);

@@ -25,6 +25,7 @@ struct host_source;
 struct iface;
 struct iface_table;
 struct lease_bounds;
+struct name_change;
 struct server;
 struct snap_hold;
 struct snapshot;
@@ -131,11 +132,14 @@ struct exchange {
 	bool waiting;	    /* for durability */
 	bool commit_parked; /* by leases4_committed or lease4_offer: COMMIT continues behind it */
 	const char *nak_reason;
-	const char *hostname; /* for the lease, options 12 and 81; NULL: none */
-	bool v6_only;	      /* answered with option 108 in the place of an address */
-	bool named;	      /* hostname and answer_fqdn are worked out (client_name) */
-	bool answer_fqdn;     /* the name came in option 81, or is answered in it */
-	bool name_generated;  /* from the address */
+	const char *hostname;	 /* for the lease, options 12 and 81; NULL: none */
+	bool v6_only;		 /* answered with option 108 in the place of an address */
+	bool named;		 /* hostname and answer_fqdn are worked out (client_name) */
+	bool answer_fqdn;	 /* the name came in option 81, or is answered in it */
+	bool name_generated;	 /* from the address */
+	bool fqdn_fwd, fqdn_rev; /* the DNS gets the name of the address, the address of the name */
+	uint8_t fqdn_flags;	 /* of the answer's option 81: S, O and N */
+	struct name_change *name_changes; /* in the arena: to be sent when the lease is on disk */
 
 	/* answer */
 	uint32_t dst;

@@ -12,6 +12,7 @@
 #include "lease/lease_db.h"
 #include "lease/lease_store.h"
 #include "runtime/iface.h"
+#include "server/core/name_change.h"
 #include "server/core/same_client.h"
 #include "server/core/samples.h"
 #include "server/core/snapshot.h"
@@ -263,6 +264,14 @@ static bool reclaim_hook(void *ctx, const struct lease *l)
 	return hook_call(r->snap->hooks, &c) != USHER_SKIP;
 }
 
+/* Removes the name of a reclaimed lease from the DNS. */
+static void reclaimed(void *ctx, const struct lease *old)
+{
+	struct reclaim_ctx *r = ctx;
+
+	(void)name_change_now(r->srv, r->snap->cfg, DDNS_REMOVE, old);
+}
+
 bool server_reclaim(struct server *srv, bool remove, uint32_t max_leases, uint32_t max_ms)
 {
 	struct reclaim_ctx ctx = {srv, server_snapshot(srv), remove};
@@ -277,6 +286,8 @@ bool server_reclaim(struct server *srv, bool remove, uint32_t max_leases, uint32
 	size_t n;
 
 	lease_db_expire_holds(srv->db);
+	if (ctx.snap && ctx.snap->cfg->ddns.enabled)
+		o.after = reclaimed;
 	if (ctx.snap && (!srv->store || lease_store_up(srv->store))) {
 		n = lease_db_reclaim(srv->db, &o, &more);
 		if (n)

@@ -15,6 +15,7 @@
 #include <stdatomic.h>
 
 struct config;
+struct ddns;
 struct exchange;
 struct iface_table;
 struct lease_db;
@@ -43,6 +44,7 @@ struct server {
 	struct hash_key hash_key;
 	struct lease_db *db;
 	struct lease_store *store; /* NULL: none (everything is durable) */
+	struct ddns *ddns;	   /* NULL: the DNS is not updated */
 	struct same_client *same_client;
 	struct tracer *tracer;
 	uint16_t server_port, client_port;

@@ -11,6 +11,7 @@
 #include "config/expr.h"
 #include "hook/hook.h"
 #include "server/core/exchange.h"
+#include "server/core/name_change.h"
 
 #include <stdio.h>
 
@@ -36,7 +37,8 @@ size_t snapshot_packet_memory(const struct config *cfg)
 	return BASE + pattern + spawned * SPAWNED + ALIGNED +
 	       network * (sizeof(struct candidate) + sizeof(uint32_t)) +
 	       cfg->n_class_names * sizeof(uint32_t) + 2 * (cfg->n_class_names / 8 + ALIGNED) +
-	       (cfg->n_class_names + EXCHANGE_FIXED_SCOPES) * sizeof(void *);
+	       (cfg->n_class_names + EXCHANGE_FIXED_SCOPES) * sizeof(void *) +
+	       (cfg->ddns.enabled ? NAME_CHANGES_MAX * sizeof(struct name_change) : 0);
 }
 
 /* The receiver of the limits that are exceeded. */

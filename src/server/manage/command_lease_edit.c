@@ -12,6 +12,7 @@
 #include "server/manage/command_lease.h"
 #include "server/view/lease_check.h"
 #include "lease/json/lease_json.h"
+#include "server/core/name_change.h"
 #include "server/core/snapshot.h"
 
 #include <arpa/inet.h>
@@ -155,9 +156,20 @@ struct json *command_lease4_update(struct control_call *c)
 		   : command_ok(c, NULL, "IPv4 lease %s.", change.had_old ? "updated" : "added");
 }
 
+/* Sends a request for the DNS by the present configuration. */
+static void update_dns(struct control_call *c, enum ddns_op op, const struct lease *l)
+{
+	struct server *srv = &daemon_of(c)->srv;
+	struct snapshot *s = server_snapshot(srv);
+
+	(void)name_change_now(srv, s->cfg, op, l);
+	snapshot_unref(s);
+}
+
 struct json *command_lease4_del(struct control_call *c)
 {
 	struct lease_change change = {0};
+	bool dns = false;
 	struct lease_expect expect;
 	uint32_t addr;
 	struct json *bad = lease_which(c, &addr, &expect);
@@ -167,6 +179,8 @@ struct json *command_lease4_del(struct control_call *c)
 	if (lease_db_del(daemon_of(c)->srv.db, addr, expect, &change) < 0)
 		return control_answer(c->arena, CONTROL_EMPTY, "IPv4 lease not found.");
 	bad = command_durable(c, change.seq);
+	if (!bad && json_get_bool(c->args, "update-ddns", &dns) && dns)
+		update_dns(c, DDNS_REMOVE, &change.old);
 	return bad ? bad : command_ok(c, NULL, "IPv4 lease deleted.");
 }
 
@@ -210,20 +224,58 @@ struct json *command_lease4_wipe(struct control_call *c)
 	return bad ? bad : answer_wipe(c, n, (uint32_t)subnet);
 }
 
-/* Reads the address as Kea checks it, then refuses: the server sends no updates of the DNS. */
-struct json *command_lease4_resend_ddns(struct control_call *c)
+/* Reads the address as Kea checks it. Returns NULL, or the refusal. */
+static struct json *resend_address(struct control_call *c, uint32_t *ret)
 {
 	const struct json *v = json_get(c->args, "ip-address");
 	struct in6_addr ip6;
-	uint32_t addr;
 
 	if (!v)
 		return command_fail(c, "'ip-address' parameter is missing.");
 	if (v->type != JSON_STRING)
 		return command_fail(c, "'ip-address' is not a string.");
-	if (ip_parse(v->s, v->n, &addr) < 0)
-		return inet_pton(AF_INET6, v->s, &ip6) == 1
-			       ? command_fail(c, "Invalid IPv4 address specified: %s", v->s)
-			       : command_fail(c, "'%s' is not a valid IP address.", v->s);
-	return control_answer(c->arena, CONTROL_CONFLICT, "DDNS updating is not enabled");
+	if (ip_parse(v->s, v->n, ret) == 0)
+		return NULL;
+	return inet_pton(AF_INET6, v->s, &ip6) == 1
+		       ? command_fail(c, "Invalid IPv4 address specified: %s", v->s)
+		       : command_fail(c, "'%s' is not a valid IP address.", v->s);
+}
+
+static struct json *resend_lease(struct control_call *c, uint32_t addr)
+{
+	char ip[IP_TEXT_LEN];
+	struct lease l;
+
+	if (lease_db_get(daemon_of(c)->srv.db, addr, NULL, &l, NULL) < 0 ||
+	    l.state == LEASE_OFFERED)
+		return control_answer(c->arena, CONTROL_EMPTY, "No lease found for: %s",
+				      ip_text(addr, ip));
+	if (!l.hostname[0])
+		return control_answer(c->arena, CONTROL_CONFLICT,
+				      "Lease for: %s, has no hostname, nothing to update",
+				      ip_text(addr, ip));
+	if (!l.fqdn_fwd && !l.fqdn_rev)
+		return control_answer(c->arena, CONTROL_CONFLICT,
+				      "Neither forward nor reverse updates enabled for lease for: "
+				      "%s",
+				      ip_text(addr, ip));
+	update_dns(c, DDNS_ADD, &l);
+	return command_ok(c, NULL, "NCR generated for: %s, hostname: %s", ip_text(addr, ip),
+			  l.hostname);
+}
+
+struct json *command_lease4_resend_ddns(struct control_call *c)
+{
+	uint32_t addr = 0;
+	struct json *bad = resend_address(c, &addr);
+	struct snapshot *s;
+	bool enabled;
+
+	if (bad)
+		return bad;
+	s = server_snapshot(&daemon_of(c)->srv);
+	enabled = s->cfg->ddns.enabled;
+	snapshot_unref(s);
+	return enabled ? resend_lease(c, addr)
+		       : control_answer(c->arena, CONTROL_CONFLICT, "DDNS updating is not enabled");
 }

@@ -4,6 +4,7 @@
  */
 #include "base/ip.h"
 #include "config/config.h"
+#include "ddns/ddns.h"
 #include "hook/hook.h"
 #include "lease/lease_store.h"
 #include "runtime/iface.h"
@@ -100,6 +101,25 @@ static struct json *status_store(struct control_call *c)
 	return m;
 }
 
+/* Returns the updates of the DNS: their queue, and what became of them since the start. */
+static struct json *status_ddns(struct control_call *c)
+{
+	struct json *m = json_map(c->arena);
+	struct ddns_stats st;
+
+	ddns_stats(daemon_of(c)->srv.ddns, &st);
+	(void)json_add(c->arena, m, "enabled", json_bool(c->arena, st.enabled));
+	(void)json_add(c->arena, m, "away", json_bool(c->arena, st.away));
+	(void)json_add(c->arena, m, "waiting", json_int(c->arena, st.waiting));
+	(void)json_add(c->arena, m, "max-queue-size", json_int(c->arena, st.room));
+	(void)json_add(c->arena, m, "requests", json_int(c->arena, (int64_t)st.queued));
+	(void)json_add(c->arena, m, "sent", json_int(c->arena, (int64_t)st.sent));
+	(void)json_add(c->arena, m, "merged", json_int(c->arena, (int64_t)st.merged));
+	(void)json_add(c->arena, m, "lost", json_int(c->arena, (int64_t)st.lost));
+	(void)json_add(c->arena, m, "failures", json_int(c->arena, (int64_t)st.failed));
+	return m;
+}
+
 struct missing {
 	struct arena *arena;
 	struct json *list;
@@ -176,6 +196,8 @@ struct json *command_status(struct control_call *c)
 	(void)json_add(c->arena, m, "csv-lease-file",
 		       json_str(c->arena, lease_store_path(daemon_of(c)->srv.store)));
 	(void)json_add(c->arena, m, "lease-store", status_store(c));
+	if (s->cfg->ddns.enabled)
+		(void)json_add(c->arena, m, "ddns", status_ddns(c));
 	(void)json_add(c->arena, m, "missing", status_missing(c, s));
 	snapshot_unref(s);
 	return command_ok(c, m, "%s", "");

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/log_tail.h"
 #include "config/config.h"
+#include "ddns/ddns.h"
 #include "http/page.h"
 #include "lease/lease_store.h"
 #include "runtime/iface.h"
@@ -197,9 +198,12 @@ static int start_server(struct server_daemon *d, struct daemon_reading *reading)
 				 .builtins = d->o.builtins,
 				 .is_command = d->o.commands->is_command,
 				 .config_file = d->o.config_file};
+	struct ddns_opts dns = {.log = so.log};
 	int r = server_init(&d->srv, &so);
 
 	d->srv.log = so.log;
+	if (r == 0)
+		r = ddns_new(&dns, &d->srv.ddns);
 	if (r == 0)
 		r = loop_add(d->loop, d->signal_fd, EPOLLIN, on_signal, d, &d->signal_source);
 	if (r == 0)
@@ -285,6 +289,7 @@ void daemon_stop(struct server_daemon *d)
 	if (!worker_watch_stop(&d->srv, CALLOUT_WAIT_NS))
 		exit_beside_callouts(d);
 	workers_free(&d->srv);
+	ddns_free(d->srv.ddns);
 	if (d->srv.db)
 		server_fini(&d->srv);
 	loop_free(d->loop);

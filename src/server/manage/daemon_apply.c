@@ -12,6 +12,7 @@
 #include "config/config.h"
 #include "config/database/config_database.h"
 #include "control/plane.h"
+#include "ddns/ddns.h"
 #include "hook/hook.h"
 #include "lease/lease_db.h"
 #include "server/core/snapshot.h"
@@ -66,8 +67,8 @@ static void report_config(struct server_daemon *d, const struct config *cfg)
 		log_msg(log, LOG_DHCPSRV_CFGMGR_NEW_SUBNET4, "and %zu more subnets",
 			cfg->n_subnets - n);
 	log_msg(log, LOG_DHCP4_CONFIG_COMPLETE,
-		"configuration is in effect: added IPv4 subnets: %zu; DDNS: disabled",
-		cfg->n_subnets);
+		"configuration is in effect: added IPv4 subnets: %zu; DDNS: %s", cfg->n_subnets,
+		cfg->ddns.enabled ? "enabled" : "disabled");
 }
 
 /* Returns whether two configurations have the leases in one place, with equal settings. */
@@ -156,6 +157,18 @@ static void switch_commands(struct server_daemon *d, unsigned old, unsigned now)
 	}
 }
 
+/* Puts the updates of the DNS into effect. */
+static void apply_ddns(struct server_daemon *d, const struct config *cfg)
+{
+	int r = d->srv.ddns ? ddns_configure(d->srv.ddns, &cfg->ddns) : 0;
+	struct config_error w = {0};
+
+	if (r == 0)
+		return;
+	(void)config_error_set(&w, NULL, r, "the DNS is not updated: %s", usher_strerror(r));
+	daemon_warn(d, &w);
+}
+
 int daemon_apply_edit(struct server_daemon *d, struct config *cfg, struct config_error *err)
 {
 	struct snapshot *prev = server_snapshot(&d->srv);
@@ -208,6 +221,7 @@ int daemon_apply(struct server_daemon *d, struct config *cfg, struct config_prob
 	replace_commands(d, prev, s);
 	switch_commands(d, prev ? prev->cfg->command_libraries : 0, cfg->command_libraries);
 	lease_db_set_hold(d->srv.db, cfg->offer_hold_s);
+	apply_ddns(d, cfg);
 	server_publish_snapshot(&d->srv, s);
 	daemon_watch_callouts(d, cfg);
 	snapshot_unref(prev);

@@ -54,7 +54,7 @@ metrics_writer metrics_write_stages, metrics_write_exchanges, metrics_write_park
 	metrics_write_workers, metrics_write_busy;
 /* --- metrics_program.c: leases, their store, the program */
 metrics_writer metrics_write_leases, metrics_write_store, metrics_write_commits,
-	metrics_write_rewrites, metrics_write_program, metrics_write_reloads,
+	metrics_write_rewrites, metrics_write_ddns, metrics_write_program, metrics_write_reloads,
 	metrics_write_requests, metrics_write_request_times, metrics_write_hooks,
 	metrics_write_hook_events, metrics_write_scripts;
 

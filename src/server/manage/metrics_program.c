@@ -5,6 +5,7 @@
  */
 #include "config/config.h"
 #include "control/plane_count.h"
+#include "ddns/ddns.h"
 #include "hook/hook.h"
 #include "lease/lease_db.h"
 #include "lease/lease_store.h"
@@ -93,6 +94,36 @@ bool metrics_write_rewrites(struct metrics_run *r)
 				r->family == FAMILY_REWRITE_SECONDS ? st.rewrite_ns
 								    : st.rewritten_ns);
 	}
+	return false;
+}
+
+/* --- Updates of the DNS ----------------------------------------------------------------------- */
+
+/* Returns the value of the present family. */
+static uint64_t read_ddns(const struct metrics_run *r)
+{
+	struct ddns_stats st;
+
+	ddns_stats(r->d->srv.ddns, &st);
+	switch (r->family) {
+	case FAMILY_DDNS_QUEUED:
+		return st.queued;
+	case FAMILY_DDNS_SENT:
+		return st.sent;
+	case FAMILY_DDNS_MERGED:
+		return st.merged;
+	case FAMILY_DDNS_LOST:
+		return st.lost;
+	case FAMILY_DDNS_FAILED:
+		return st.failed;
+	default: /* FAMILY_DDNS_WAITING */
+		return st.waiting;
+	}
+}
+
+bool metrics_write_ddns(struct metrics_run *r)
+{
+	metrics_value(&r->m, SPAN_NULL, read_ddns(r));
 	return false;
 }
 

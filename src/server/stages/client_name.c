@@ -16,7 +16,14 @@
 #include <stdio.h>
 #include <strings.h>
 
-enum { FQDN_FLAG_S = 1, FQDN_FLAG_E = 4, FQDN_FLAG_N = 8, FQDN_HEAD = 3, LABEL_MAX = 63 };
+enum {
+	FQDN_FLAG_S = 1,
+	FQDN_FLAG_O = 2,
+	FQDN_FLAG_E = 4,
+	FQDN_FLAG_N = 8,
+	FQDN_HEAD = 3,
+	LABEL_MAX = 63
+};
 
 /* A name being made, in lower case; once it does not fit it stays bad. */
 struct name {
@@ -216,7 +223,7 @@ static bool read_labels(struct rd *r, struct name *m, bool *ret_full)
 
 /* Reads the name in option 81, without a dot at its end. Returns false where the option is
  * absent or malformed. */
-static bool read_fqdn(const struct exchange *x, struct name *m, bool *ret_full)
+static bool read_fqdn(struct exchange *x, struct name *m, bool *ret_full)
 {
 	struct rd r = rd_init(dhcp4_opt_data(&x->query, DHCP4_OPT_CLIENT_FQDN));
 	uint8_t flags = rd_u8(&r);
@@ -227,6 +234,7 @@ static bool read_fqdn(const struct exchange *x, struct name *m, bool *ret_full)
 	/* RFC 4702 2.1: S must be 0 where N is 1 */
 	if (!rd_ok(&r) || ((flags & FQDN_FLAG_S) && (flags & FQDN_FLAG_N)))
 		return false;
+	x->fqdn_flags = flags & (FQDN_FLAG_S | FQDN_FLAG_N);
 	if (flags & FQDN_FLAG_E)
 		return read_labels(&r, m, ret_full) && !m->bad;
 	text = rd_bytes(&r, rd_left(&r));
@@ -315,6 +323,30 @@ static void name_by_host_name(struct exchange *x, const struct config_names *rul
 	keep_name(x, &m);
 }
 
+/* --- Who updates the DNS ---------------------------------------------------------------------- */
+
+/*
+ * Decides about updates, and answers the flags of option 81 (RFC 4702 4): S for a server that adds
+ * the address to the name, N for one that adds nothing, O where S differs from the client's.
+ */
+static void decide_updates(struct exchange *x, const struct config_updates *u)
+{
+	bool on = x->cfg->ddns.enabled && u->send;
+	bool wants = x->fqdn_flags & FQDN_FLAG_S;
+	bool refuses = x->fqdn_flags & FQDN_FLAG_N;
+	bool forward = on;
+	bool reverse = on;
+
+	if (x->answer_fqdn && on) {
+		forward = wants || (refuses ? u->override_no_update : u->override_client_update);
+		reverse = forward || !refuses;
+	}
+	x->fqdn_flags = (uint8_t)((forward ? FQDN_FLAG_S : 0) | (reverse ? 0 : FQDN_FLAG_N) |
+				  (forward != wants ? FQDN_FLAG_O : 0));
+	x->fqdn_fwd = forward && x->hostname;
+	x->fqdn_rev = reverse && x->hostname;
+}
+
 void client_name(struct exchange *x, uint32_t addr)
 {
 	const struct config_names *rules = rules_of(x);
@@ -325,6 +357,7 @@ void client_name(struct exchange *x, uint32_t addr)
 	init_name(&m);
 	x->hostname = NULL;
 	x->named = true;
+	x->fqdn_flags = 0;
 	x->answer_fqdn = read_fqdn(x, &given, &full);
 	if (x->host && x->host->hostname[0]) {
 		put_text(&m, x->host->hostname);
@@ -335,4 +368,5 @@ void client_name(struct exchange *x, uint32_t addr)
 	} else {
 		name_by_host_name(x, rules, addr);
 	}
+	decide_updates(x, &rules->updates);
 }

@@ -15,6 +15,7 @@
 #include "server/stages/fill.h"
 #include "server/stages/response.h"
 #include "server/stages/reuse.h"
+#include "server/core/name_change.h"
 #include "server/core/server.h"
 #include "server/core/snapshot.h"
 #include "server/stages/stages.h"
@@ -75,6 +76,16 @@ static void repeat_offered(struct exchange *x, struct lease *l)
 		(void)repeat_lease(x, &old, l, &x->lifetime);
 }
 
+/* Keeps the name that the DNS has for a lease which an offer replaces. */
+static void keep_dns_name(const struct lease *old, struct lease *stored)
+{
+	if (!old->fqdn_fwd && !old->fqdn_rev)
+		return;
+	memcpy(stored->hostname, old->hostname, sizeof(stored->hostname));
+	stored->fqdn_fwd = old->fqdn_fwd;
+	stored->fqdn_rev = old->fqdn_rev;
+}
+
 /* Stores an offer as a real, short lease (offer-lifetime). A longer lease of the client stays as
  * it is, and so does an offer that was stored a moment ago (lease caching). */
 static int store_offer(struct exchange *x, struct lease *l, uint32_t lft)
@@ -87,6 +98,7 @@ static int store_offer(struct exchange *x, struct lease *l, uint32_t lft)
 	uint32_t left;
 
 	stored.valid_lft = lft;
+	stored.fqdn_fwd = stored.fqdn_rev = false; /* an offer does not change the DNS */
 	if (find_running(x, l, &old)) {
 		if (lease_expire(&old) > lease_expire(&stored)) {
 			(void)repeat_lease(x, &old, l, &x->lifetime);
@@ -96,6 +108,7 @@ static int store_offer(struct exchange *x, struct lease *l, uint32_t lft)
 			x->wait_seq = old.row;
 			return 0;
 		}
+		keep_dns_name(&old, &stored);
 	}
 	if (lease_db_assign_within(srv->db, &stored, &who, x->bounds, &change) < 0)
 		return -USHER_E_IN_USE;
@@ -106,6 +119,8 @@ static int store_offer(struct exchange *x, struct lease *l, uint32_t lft)
 	x->wait_seq = change.seq;
 	l->row = change.seq;
 	alloc_reclaimed(x, &change);
+	if (change.old_expired)
+		name_change_ended(x, &change.old);
 	return 0;
 }
 

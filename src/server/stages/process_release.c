@@ -11,6 +11,7 @@
 #include "config/config.h"
 #include "lease/lease_db.h"
 #include "server/core/exchange_hook.h"
+#include "server/core/name_change.h"
 #include "server/core/server.h"
 #include "server/core/snapshot.h"
 #include "server/stages/stages.h"
@@ -81,6 +82,7 @@ enum verdict process_release(struct exchange *x)
 		return not_done(x);
 	}
 	x->deleted = l;
+	name_change_ended(x, &change.old);
 	EXCHANGE_LOG(x, LOG_DHCP4_RELEASE, "address %s was released", ip_text(addr, ip));
 	return end_silently(x, &change, DROP_RELEASE_DONE);
 }
@@ -142,6 +144,7 @@ enum verdict process_decline(struct exchange *x)
 		x->drop = DROP_DECLINE_NOT_OWNED;
 		return not_done(x);
 	}
+	name_change_ended(x, &change.old);
 	/* leases4_committed receives the lease in its present state */
 	if (lease_db_get(exchange_server(x)->db, addr, &x->pkt.arena, l, NULL) == 0)
 		x->lease = l;

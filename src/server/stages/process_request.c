@@ -21,6 +21,7 @@
 #include "server/stages/agent_info.h"
 #include "server/stages/alloc.h"
 #include "server/core/exchange_hook.h"
+#include "server/core/name_change.h"
 #include "server/core/snapshot.h"
 #include "server/stages/response.h"
 #include "server/stages/reuse.h"
@@ -202,6 +203,7 @@ static void drop_others(struct exchange *x, const struct request *q)
 			continue;
 		if (gone.seq > x->wait_seq)
 			x->wait_seq = gone.seq;
+		name_change_ended(x, &gone.old);
 		if (!x->deleted)
 			x->deleted = arena_memdup(&x->pkt.arena, &q->own[i], sizeof(q->own[i]));
 	}
@@ -340,6 +342,7 @@ static enum verdict request_assign(struct exchange *x, struct request *q)
 		trace_assigned(x, old != NULL, change.had_old);
 	alloc_reclaimed(x, &change);
 	drop_others(x, q);
+	name_change_granted(x, l, &change, !change.old_expired);
 	EXCHANGE_LOG(x, LOG_DHCP4_LEASE_ALLOC, "lease %s has been allocated for %u seconds",
 		     ip_text(l->addr, ip), l->valid_lft);
 	return grant_lease(x, l, l->valid_lft);

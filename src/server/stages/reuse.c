@@ -16,6 +16,7 @@ static bool lease_same(const struct lease *a, const struct lease *b)
 {
 	return a->valid_lft == b->valid_lft && a->subnet_id == b->subnet_id &&
 	       a->pool_id == b->pool_id && lease_same_identity(a, b) &&
+	       a->fqdn_fwd == b->fqdn_fwd && a->fqdn_rev == b->fqdn_rev &&
 	       strcmp(a->hostname, b->hostname) == 0;
 }
 

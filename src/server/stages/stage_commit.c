@@ -11,6 +11,7 @@
 #include "lease/lease_store.h"
 #include "server/core/services.h"
 #include "server/core/exchange_hook.h"
+#include "server/core/name_change.h"
 #include "server/core/server.h"
 #include "server/core/snapshot.h"
 #include "server/stages/stages.h"
@@ -21,13 +22,15 @@ static enum verdict server_decline(struct exchange *x)
 {
 	struct lease_client who = exchange_client(x, x->subnet);
 	struct server *srv = exchange_server(x);
-	struct lease_change change;
+	struct lease_change before = {0}, change;
 	char ip[IP_TEXT_LEN];
 	struct lease stored = *x->lease;
 
-	if (lease_db_assign(srv->db, &stored, &who, &change) == 0 &&
+	if (lease_db_assign(srv->db, &stored, &who, &before) == 0 &&
 	    lease_db_decline(srv->db, x->lease->addr, &who, x->cfg->decline_probation_s, &change) ==
 		    0) {
+		if (before.had_old)
+			(void)name_change_now(srv, x->cfg, DDNS_REMOVE, &before.old);
 		EXCHANGE_LOG(x, LOG_DHCP4_SERVER_INITIATED_DECLINE,
 			     "Lease for addr %s has been found to be already in use. The lease "
 			     "will be unavailable for %u seconds.",
@@ -142,8 +145,10 @@ enum verdict stage_commit(struct exchange *x)
 
 	same_client_release(x);
 	v = x->commit_parked ? after_parking(x) : await_row(x);
-	if (v == VERDICT_CONTINUE)
+	if (v == VERDICT_CONTINUE) {
+		name_change_send(x);
 		v = committed_hook(x);
+	}
 	if (v == VERDICT_CONTINUE && !x->has_response)
 		return exchange_drop(x, x->silent ? x->silent : DROP_PROCESSING_FAILED);
 	return v;

@@ -119,7 +119,7 @@ static void put_labels(struct wr *w, const char *name)
 	wr_u8(w, 0);
 }
 
-/* Answers option 81: no party updates DNS (RFC 4702 4). The name is the lease's. */
+/* Answers option 81 (RFC 4702 4). The name is the lease's. */
 static void fill_fqdn(struct fill *f)
 {
 	struct span q = dhcp4_opt_data(&f->x->query, DHCP4_OPT_CLIENT_FQDN);
@@ -128,9 +128,8 @@ static void fill_fqdn(struct fill *f)
 	struct wr w = wr_init(out, sizeof(out));
 	uint8_t in = q.n ? q.p[0] : 0;
 
-	/* E copied; S refused: N, and O when that overrides the client's wish */
-	wr_u8(&w, (uint8_t)((in & 4) | 8 | (in & 1 ? 2 : 0)));
-	wr_be16(&w, 0xffff); /* RCODE1, RCODE2 */
+	wr_u8(&w, (uint8_t)((in & 4) | f->x->fqdn_flags)); /* E copied */
+	wr_be16(&w, 0xffff);				   /* RCODE1, RCODE2 */
 	if (in & 4 && *name)
 		put_labels(&w, name);
 	else
