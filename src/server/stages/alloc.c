@@ -224,8 +224,10 @@ struct lease *alloc_lease(struct exchange *x, const struct candidate *c,
 	client_name(x, addr);
 	if (x->hostname)
 		memcpy(l->hostname, x->hostname, strnlen(x->hostname, sizeof(l->hostname) - 1));
-	l->fqdn_fwd = x->fqdn_fwd;
-	l->fqdn_rev = x->fqdn_rev;
+	if (unlikely(x->cfg->ddns.enabled)) {
+		l->fqdn_fwd = x->fqdn_fwd;
+		l->fqdn_rev = x->fqdn_rev;
+	}
 	if (c->subnet->params.store_extended_info && x->rai.n && !x->rai_stashed)
 		l->user_context = agent_info_context(x);
 	return l;

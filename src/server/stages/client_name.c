@@ -329,15 +329,14 @@ static void name_by_host_name(struct exchange *x, const struct config_names *rul
  * Decides about updates, and answers the flags of option 81 (RFC 4702 4): S for a server that adds
  * the address to the name, N for one that adds nothing, O where S differs from the client's.
  */
-static void decide_updates(struct exchange *x, const struct config_updates *u)
+static cold_fn void decide_updates(struct exchange *x, const struct config_updates *u)
 {
-	bool on = x->cfg->ddns.enabled && u->send;
 	bool wants = x->fqdn_flags & FQDN_FLAG_S;
 	bool refuses = x->fqdn_flags & FQDN_FLAG_N;
-	bool forward = on;
-	bool reverse = on;
+	bool forward = u->send;
+	bool reverse = u->send;
 
-	if (x->answer_fqdn && on) {
+	if (x->answer_fqdn && u->send) {
 		forward = wants || (refuses ? u->override_no_update : u->override_client_update);
 		reverse = forward || !refuses;
 	}
@@ -357,7 +356,6 @@ void client_name(struct exchange *x, uint32_t addr)
 	init_name(&m);
 	x->hostname = NULL;
 	x->named = true;
-	x->fqdn_flags = 0;
 	x->answer_fqdn = read_fqdn(x, &given, &full);
 	if (x->host && x->host->hostname[0]) {
 		put_text(&m, x->host->hostname);
@@ -368,5 +366,6 @@ void client_name(struct exchange *x, uint32_t addr)
 	} else {
 		name_by_host_name(x, rules, addr);
 	}
-	decide_updates(x, &rules->updates);
+	if (unlikely(x->cfg->ddns.enabled))
+		decide_updates(x, &rules->updates);
 }

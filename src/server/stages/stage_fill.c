@@ -128,8 +128,10 @@ static void fill_fqdn(struct fill *f)
 	struct wr w = wr_init(out, sizeof(out));
 	uint8_t in = q.n ? q.p[0] : 0;
 
-	wr_u8(&w, (uint8_t)((in & 4) | f->x->fqdn_flags)); /* E copied */
-	wr_be16(&w, 0xffff);				   /* RCODE1, RCODE2 */
+	/* E copied; where nobody updates: N, and O when that overrides the client's wish */
+	wr_u8(&w, (uint8_t)((in & 4) |
+			    (f->x->cfg->ddns.enabled ? f->x->fqdn_flags : 8 | (in & 1 ? 2 : 0))));
+	wr_be16(&w, 0xffff); /* RCODE1, RCODE2 */
 	if (in & 4 && *name)
 		put_labels(&w, name);
 	else
