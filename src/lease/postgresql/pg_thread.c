@@ -75,6 +75,8 @@ void pg_go_down(struct pg_store *p, const char *why)
 
 void pg_opened(struct pg_store *p, int result, const char *why)
 {
+	uint64_t leases;
+
 	if (p->store.opening != 1)
 		return;
 	if (result == 0) {
@@ -83,8 +85,9 @@ void pg_opened(struct pg_store *p, int result, const char *why)
 		p->attached = true;
 		p->store.up = true;
 	}
+	leases = lease_db_size(p->db); /* the table's lock comes before mu */
 	(void)pthread_mutex_lock(&p->mu);
-	p->load.leases = lease_db_size(p->db);
+	p->load.leases = leases;
 	(void)snprintf(p->load.why, sizeof(p->load.why), "%s", why);
 	p->store.opening = result;
 	(void)pthread_cond_broadcast(&p->moved);
