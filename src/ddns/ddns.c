@@ -36,7 +36,8 @@ struct ddns {
 	struct loop_timer *timer;
 	int fd; /* -1: not open */
 	uint64_t generation;
-	struct config_ddns own;
+	struct config_ddns own; /* its texts are the two behind it */
+	char own_server_ip[ADDRESS_MAX], own_sender_ip[ADDRESS_MAX];
 	struct buf text;
 	int64_t said_away;
 	int wake;
@@ -131,7 +132,11 @@ static int take_config(struct ddns *d)
 	changed = d->generation != d->cfg_generation;
 	d->generation = d->cfg_generation;
 	d->own = d->cfg;
+	memcpy(d->own_server_ip, d->server_ip, ADDRESS_MAX);
+	memcpy(d->own_sender_ip, d->sender_ip, ADDRESS_MAX);
 	(void)pthread_mutex_unlock(&d->mu);
+	d->own.server_ip = d->own_server_ip;
+	d->own.sender_ip = d->own_sender_ip;
 	if (changed && d->fd >= 0) {
 		(void)close(d->fd);
 		d->fd = -1;
