@@ -20,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum { BATCH = 1000, EXIT_FAILED = 1, RESULT_EMPTY = 3, PROBLEMS_SHOWN = 20 };
 
@@ -51,6 +52,14 @@ static int report(struct import *m, unsigned long line, const char *why)
 {
 	if (m->problems++ < PROBLEMS_SHOWN)
 		(void)fprintf(stderr, "usherctl: leases import: %s:%lu: %s\n", m->path, line, why);
+	return -1;
+}
+
+/* Reports that a row which was good is not so any more. */
+static int report_changed(struct import *m)
+{
+	ctl_bar_end(&m->bar);
+	(void)fprintf(stderr, "usherctl: leases import: %s was changed meanwhile\n", m->path);
 	return -1;
 }
 
@@ -177,22 +186,22 @@ static struct json *lease_args(struct arena *a, const struct lease *l)
 static int fill_batch(struct import *m, size_t first, struct arena *a, struct json *list)
 {
 	struct lease l;
-	const char *why = "it was changed meanwhile";
+	const char *why;
 	int n = 0;
 
 	for (; n < BATCH && first + (size_t)n < m->n; n++) {
 		if (fseek(m->file, m->places[first + (size_t)n].at, SEEK_SET) < 0)
-			return report(m, 0, strerror(errno));
+			return report_changed(m);
 		ssize_t len = getline(&m->line, &m->cap, m->file);
 
 		if (len < 1 || m->line[len - 1] != '\n')
-			return report(m, 0, why);
+			return report_changed(m);
 		m->line[--len] = '\0';
 		if (len && m->line[len - 1] == '\r')
 			m->line[--len] = '\0';
 		if (lease_csv_parse(m->line, (size_t)len, m->columns, &l, &why) < 0 ||
 		    l.addr != m->places[first + (size_t)n].addr)
-			return report(m, 0, why);
+			return report_changed(m);
 		(void)json_add(a, list, NULL, lease_args(a, &l));
 	}
 	return n;
@@ -281,11 +290,16 @@ static int conclude(const struct import *m, int r)
 int ctl_leases_import(struct ctl_session *s, const char *path, bool overwrite)
 {
 	struct import m = {.s = s, .path = path, .overwrite = overwrite};
+	struct stat st;
 	int r;
 
 	m.file = fopen(path, "re");
-	if (!m.file) {
-		(void)fprintf(stderr, "usherctl: leases import: %s: %s\n", path, strerror(errno));
+	if (!m.file || fstat(fileno(m.file), &st) < 0 || !S_ISREG(st.st_mode)) {
+		(void)fprintf(stderr, "usherctl: leases import: %s: %s\n", path,
+			      m.file ? "it is no regular file, which is read twice"
+				     : strerror(errno));
+		if (m.file)
+			(void)fclose(m.file);
 		return EXIT_FAILED;
 	}
 	s->quiet = true;

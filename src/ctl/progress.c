@@ -32,35 +32,63 @@ void ctl_progress_text(uint64_t octets, int64_t elapsed_ns, char out[CTL_PROGRES
 	(void)snprintf(out, CTL_PROGRESS_TEXT, "%s, %s/s", sum, rate);
 }
 
+/* Starts a line, whose first text comes after delay_ns. */
+static void line_begin(struct ctl_line *l, int64_t delay_ns, bool quiet)
+{
+	*l = (struct ctl_line){.on = !quiet && isatty(STDERR_FILENO)};
+	l->began_ns = clock_mono_ns(&clock_system);
+	l->next_ns = l->began_ns + delay_ns;
+}
+
+/* Returns the time since the start if a text is to be printed now; -1: it is not. */
+static int64_t line_due(struct ctl_line *l)
+{
+	int64_t now;
+
+	if (!l->on)
+		return -1;
+	now = clock_mono_ns(&clock_system);
+	if (now < l->next_ns)
+		return -1;
+	l->next_ns = now + step_ns;
+	return now - l->began_ns;
+}
+
+static void line_print(struct ctl_line *l, const char *text)
+{
+	l->printed = true;
+	(void)fprintf(stderr, "\r%s\033[K", text);
+}
+
+static void line_end(struct ctl_line *l)
+{
+	if (l->printed)
+		(void)fputs("\r\033[K", stderr);
+	l->printed = false;
+}
+
 void ctl_progress_begin(struct ctl_progress *p, bool quiet)
 {
-	*p = (struct ctl_progress){.on = !quiet && isatty(STDERR_FILENO)};
-	p->began_ns = clock_mono_ns(&clock_system);
-	p->next_ns = p->began_ns + first_ns;
+	p->octets = 0;
+	line_begin(&p->line, first_ns, quiet);
 }
 
 void ctl_progress_add(struct ctl_progress *p, size_t n)
 {
 	char text[CTL_PROGRESS_TEXT];
-	int64_t now;
+	int64_t ns;
 
 	p->octets += n;
-	if (!p->on)
+	ns = line_due(&p->line);
+	if (ns < 0)
 		return;
-	now = clock_mono_ns(&clock_system);
-	if (now < p->next_ns)
-		return;
-	p->next_ns = now + step_ns;
-	p->printed = true;
-	ctl_progress_text(p->octets, now - p->began_ns, text);
-	(void)fprintf(stderr, "\r%s\033[K", text);
+	ctl_progress_text(p->octets, ns, text);
+	line_print(&p->line, text);
 }
 
 void ctl_progress_end(struct ctl_progress *p)
 {
-	if (p->printed)
-		(void)fputs("\r\033[K", stderr);
-	p->printed = false;
+	line_end(&p->line);
 }
 
 /* --- of a task -------------------------------------------------------------------------------- */
@@ -106,31 +134,25 @@ void ctl_bar_text(const struct ctl_bar *b, int64_t elapsed_ns, char out[CTL_BAR_
 
 void ctl_bar_begin(struct ctl_bar *b, uint64_t total, bool quiet)
 {
-	*b = (struct ctl_bar){.on = !quiet && isatty(STDERR_FILENO), .total = total};
-	b->began_ns = clock_mono_ns(&clock_system);
-	b->next_ns = b->began_ns + step_ns;
+	b->done = 0;
+	b->total = total;
+	line_begin(&b->line, step_ns, quiet);
 }
 
 void ctl_bar_add(struct ctl_bar *b, uint64_t n)
 {
 	char text[CTL_BAR_TEXT];
-	int64_t now;
+	int64_t ns;
 
 	b->done += n;
-	if (!b->on)
+	ns = line_due(&b->line);
+	if (ns < 0)
 		return;
-	now = clock_mono_ns(&clock_system);
-	if (now < b->next_ns)
-		return;
-	b->next_ns = now + step_ns;
-	b->printed = true;
-	ctl_bar_text(b, now - b->began_ns, text);
-	(void)fprintf(stderr, "\r%s\033[K", text);
+	ctl_bar_text(b, ns, text);
+	line_print(&b->line, text);
 }
 
 void ctl_bar_end(struct ctl_bar *b)
 {
-	if (b->printed)
-		(void)fputs("\r\033[K", stderr);
-	b->printed = false;
+	line_end(&b->line);
 }

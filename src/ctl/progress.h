@@ -9,11 +9,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct ctl_progress {
+/* A line on standard error, of which each text replaces the one before. */
+struct ctl_line {
 	bool on;	  /* standard error is a terminal */
 	bool printed;	  /* there is a line to remove */
 	int64_t began_ns; /* monotonic */
-	int64_t next_ns;  /* of the next line */
+	int64_t next_ns;  /* of the next text */
+};
+
+struct ctl_progress {
+	struct ctl_line line;
 	uint64_t octets;
 };
 
@@ -22,8 +27,7 @@ enum { CTL_PROGRESS_TEXT = 64, CTL_BAR_TEXT = 128 };
 /* The progress of a long task of known length, on a terminal, from its first quarter of a second
  * on: a bar, the part that is done, the rate, the time that is left. */
 struct ctl_bar {
-	bool on, printed;
-	int64_t began_ns, next_ns;
+	struct ctl_line line;
 	uint64_t done, total; /* total may be an estimate; 0: unknown */
 };
 

@@ -22,9 +22,6 @@ struct database_schema {
 	bool has_relay_ids;	 /* lease4.relay_id, remote_id */
 	bool has_pool_id;	 /* lease4.pool_id, lease4_pool_stat */
 	bool has_released_state; /* lease_state 3 */
-	bool has_cancelled;	 /* dhcp4_options.cancelled */
-	bool has_shared_queue;	 /* flq_pool4, free_lease4 */
-	bool has_option_classes; /* dhcp4_options.client_classes */
 };
 /* The versions of schema_version that are supported, as given in messages. */
 enum { DATABASE_SCHEMA_FIRST = 13, DATABASE_SCHEMA_LAST = 34 };
@@ -58,7 +55,6 @@ struct database_opts {
 
 int database_open(const struct database_opts *o, struct database **ret) must_check;
 void database_close(struct database *d);
-bool database_is_up(const struct database *d);
 const struct database_schema *database_schema(const struct database *d);
 /* Closes the connection for the reason given, and opens it again. */
 void database_reset(struct database *d, const char *why);
@@ -108,7 +104,6 @@ enum database_fault database_fault(const struct database_result *r);
 /* Returns the text of the error; "" if there is none. */
 const char *database_error(const struct database_result *r);
 int database_rows(const struct database_result *r);
-bool database_null(const struct database_result *r, int row, int column);
 /* Returns a value in its binary form, of the result's life. */
 struct span database_value(const struct database_result *r, int row, int column);
 /* Returns an int8, int4, int2, or bool; 0 where it is null. */

@@ -313,11 +313,6 @@ void database_close(struct database *d)
 	free(d);
 }
 
-bool database_is_up(const struct database *d)
-{
-	return d && d->state == DATABASE_UP && !d->resetting;
-}
-
 const struct database_schema *database_schema(const struct database *d)
 {
 	return &d->schema;

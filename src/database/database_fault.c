@@ -54,11 +54,6 @@ int database_rows(const struct database_result *r)
 	return r->result && r->fault == DATABASE_OK ? r->pq->ntuples(r->result) : 0;
 }
 
-bool database_null(const struct database_result *r, int row, int column)
-{
-	return r->pq->getisnull(r->result, row, column);
-}
-
 struct span database_value(const struct database_result *r, int row, int column)
 {
 	return span_of(r->pq->getvalue(r->result, row, column),

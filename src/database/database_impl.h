@@ -38,7 +38,6 @@ struct database {
 	enum database_state state;
 	struct database_schema schema;
 	struct loop_source *source;
-	int fd; /* of source */
 	bool wants_write;
 	struct loop_timer *timer; /* of a pause, an attempt, or of results */
 	int64_t pause_ns;

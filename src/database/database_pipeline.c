@@ -174,12 +174,9 @@ static void set_schema(struct database_schema *s, int version, int minor)
 	*s = (struct database_schema){
 		.version = version,
 		.minor = minor,
-		.has_cancelled = version >= 14,
 		.has_relay_ids = version >= 15,
 		.has_pool_id = version >= 17,
 		.has_released_state = version >= 23,
-		.has_option_classes = version >= 26,
-		.has_shared_queue = version >= 33,
 	};
 }
 

@@ -90,6 +90,8 @@ def test_ctl_leases_of_files_of_all_kinds(t):
     with open(path, encoding="ascii") as f:
         assert f.read() == "a,b\n"
     assert _leases(t, s, "import", path + ".none").returncode == 1
+    done = _leases(t, s, "import", "/dev/null")
+    assert done.returncode == 1 and "it is no regular file" in done.stderr, done
     assert _leases(t, s, "copy", path).returncode == 2 and _leases(t, s, "import", path, "force=1").returncode == 2
     assert s.term() == 0
     done = _leases(t, s, "export", path + ".2")

@@ -161,6 +161,23 @@ def test_postgresql_away(t):
 
 
 @test(timeout=60)
+def test_postgresql_away_in_a_shared_network(t):
+    """While the database is away, a lease of the second subnet of a shared network is confirmed with the options of that subnet."""
+    port, pg = t.wire(addr="10.77.0.1/24"), Cluster(t.lab)
+    subnets = [dict(subnet("10.77.0.0/24", "10.77.0.10 - 10.77.0.10", id=1), **{"option-data": [{"name": "routers", "data": "10.77.0.1"}]}),
+               dict(subnet("10.78.0.0/23", "10.78.0.10 - 10.78.0.20", id=2), **{"option-data": [{"name": "routers", "data": "10.78.0.1"}]})]
+    s = t.server(subnets=[], **{"lease-database": pg.keys(), "shared-networks": [{"name": "n", "interface": "srv0", "subnet4": subnets}]})
+    clients = [Client(port, mac_of(n, 0x55), options=[(55, bytes([1, 3]))]) for n in range(3)]
+    before = [c.dora() for c in clients]
+    assert sorted(c.addr.split(".")[1] for c in clients) == ["77", "78", "78"], s.tail()
+    pg.stop()
+    for c, ack in zip(clients, before):
+        r = c.renew(unicast=False)
+        assert r and r.type == dhcp.ACK and r.yiaddr == c.addr, s.tail()
+        assert (r.get(1), r.get(3)) == (ack.get(1), ack.get(3)), "options of another subnet: %s" % c.addr
+
+
+@test(timeout=60)
 def test_postgresql_refused_starts(t):
     """A start with a database that cannot be used ends with a sentence: none, an empty one, a schema too old or too new, a wrong
     password. With retry-on-startup the server waits for it."""

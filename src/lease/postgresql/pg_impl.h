@@ -150,8 +150,7 @@ void pg_delete_params(struct pg_store *p, struct pg_row *const *rows, size_t n,
 void pg_read_params(struct pg_store *p, const uint32_t *addrs, size_t n,
 		    struct database_params *ret);
 /* Reads a row of a result. False: it is no lease that the table takes. */
-bool pg_read_lease(const struct pg_store *p, const struct database_result *r, int row,
-		   struct lease *ret);
+bool pg_read_lease(const struct database_result *r, int row, struct lease *ret);
 
 /* --- pg_batch.c ------------------------------------------------------------------------------- */
 /* Makes batches of the rows that wait, and sends those that are ready. */

@@ -21,7 +21,7 @@ static int push_rows(struct pg_store *p, const struct database_result *r)
 		struct lease l;
 		int full;
 
-		if (!pg_read_lease(p, r, i, &l)) {
+		if (!pg_read_lease(r, i, &l)) {
 			log_msg(p->o.log, LOG_USHER_DATABASE_ROW_IGNORED,
 				"the row of address %lld in lease4 is no DHCPv4 lease, and is ignored",
 				(long long)database_int(r, i, 0));

@@ -55,7 +55,7 @@ static enum pg_fate decide_row(struct pg_batch *b, unsigned i, const struct data
 		return PG_WON;
 	if (at < 0 && b->fate[i] == PG_LOST)
 		return PG_OPEN;
-	if (at >= 0 && pg_read_lease(p, r, at, &holder) &&
+	if (at >= 0 && pg_read_lease(r, at, &holder) &&
 	    lease_store_refuse(&p->store, p->db, row->seq, &holder, next_seq(p)) == 0) {
 		(void)pthread_mutex_lock(&p->mu);
 		p->refused++;

@@ -301,8 +301,7 @@ static int64_t seconds_of(int64_t us)
 	return us >= 0 ? us / 1000000 : -((-us + 999999) / 1000000);
 }
 
-bool pg_read_lease(const struct pg_store *p, const struct database_result *r, int row,
-		   struct lease *ret)
+bool pg_read_lease(const struct database_result *r, int row, struct lease *ret)
 {
 	struct span hw = database_value(r, row, COL_HWADDR);
 	struct span cid = database_value(r, row, COL_CLIENT_ID);
@@ -311,7 +310,6 @@ bool pg_read_lease(const struct pg_store *p, const struct database_result *r, in
 	int64_t address = database_int(r, row, COL_ADDRESS);
 	int64_t state = database_int(r, row, COL_STATE);
 
-	(void)p;
 	*ret = (struct lease){
 		.addr = (uint32_t)address,
 		.valid_lft = (uint32_t)database_int(r, row, COL_LIFETIME),

@@ -137,7 +137,7 @@ struct exchange {
 	bool named;		 /* hostname and answer_fqdn are worked out (client_name) */
 	bool answer_fqdn;	 /* the name came in option 81, or is answered in it */
 	bool name_generated;	 /* from the address */
-	bool fqdn_fwd, fqdn_rev; /* the DNS gets the name of the address, the address of the name */
+	bool fqdn_fwd, fqdn_rev; /* the server updates A, and PTR */
 	uint8_t fqdn_flags;	 /* of the answer's option 81: S, O and N */
 	struct name_change *name_changes; /* in the arena: to be sent when the lease is on disk */
 

@@ -67,7 +67,7 @@ static void note_change(struct exchange *x, enum ddns_op op, const struct lease 
 	*at = c;
 }
 
-/* Returns whether the DNS has what the lease says already. */
+/* Returns whether name and flags of a lease are those of the record before. */
 static bool is_unchanged(const struct lease *old, const struct lease *l)
 {
 	return old->fqdn_fwd == l->fqdn_fwd && old->fqdn_rev == l->fqdn_rev &&

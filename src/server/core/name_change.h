@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Changes of leases that the DNS is told of. Those of an exchange wait in its arena until its rows
+ * Requests to the DNS for changes of leases. Those of an exchange wait in its arena until its rows
  * are on disk, so that nothing is sent for a lease that was not stored.
  */
 #pragma once
@@ -35,7 +35,7 @@ void name_change_granted_do(struct exchange *x, const struct lease *l,
 			    const struct lease_change *change, bool same_client);
 /* Notes that a lease has ended. */
 void name_change_ended_do(struct exchange *x, const struct lease *old);
-/* Sends what was noted. */
+/* Sends the noted requests. */
 void name_change_send_do(struct exchange *x);
 
 static inline bool name_change_wanted(const struct exchange *x)

@@ -203,6 +203,14 @@ static void lease_identity(const struct exchange *x, const struct config_subnet 
 	memcpy(l->client_id, x->client_id.p, x->client_id.n);
 }
 
+void alloc_place(struct exchange *x, const struct candidate *c, const struct config_pool *pool)
+{
+	x->subnet = c->subnet;
+	x->pool = pool;
+	x->host = c->host;
+	subnet_adopt_address(x);
+}
+
 struct lease *alloc_lease(struct exchange *x, const struct candidate *c,
 			  const struct config_pool *pool, uint32_t addr)
 {
@@ -210,9 +218,7 @@ struct lease *alloc_lease(struct exchange *x, const struct candidate *c,
 
 	if (!l)
 		return NULL;
-	x->subnet = c->subnet;
-	x->pool = pool;
-	x->host = c->host;
+	alloc_place(x, c, pool);
 	lease_identity(x, c->subnet, l);
 	l->addr = addr;
 	l->subnet_id = c->subnet->id;
@@ -220,7 +226,6 @@ struct lease *alloc_lease(struct exchange *x, const struct candidate *c,
 	l->state = LEASE_ASSIGNED;
 	l->cltt = clock_wall_s(&exchange_server(x)->clock);
 	l->valid_lft = alloc_lifetime(x, c);
-	subnet_adopt_address(x);
 	client_name(x, addr);
 	if (x->hostname)
 		memcpy(l->hostname, x->hostname, strnlen(x->hostname, sizeof(l->hostname) - 1));

@@ -26,6 +26,8 @@ const struct candidate *alloc_reserved(const struct exchange *x);
 /* Returns whether any pool of the client's network contains addr, open or not. */
 bool alloc_in_any_pool(const struct exchange *x, uint32_t addr);
 
+/* Sets x->subnet, x->pool and x->host, where the options of the answer come from. */
+void alloc_place(struct exchange *x, const struct candidate *c, const struct config_pool *pool);
 /* Returns a lease for the client at addr, in the packet's arena, with identity, lifetime, host
  * name and times; NULL when the arena is full. Sets x->subnet, x->pool, x->host. */
 struct lease *alloc_lease(struct exchange *x, const struct candidate *c,

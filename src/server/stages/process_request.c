@@ -419,6 +419,8 @@ enum verdict process_request_confirm(struct exchange *x)
 	l = arena_memdup(&x->pkt.arena, old, sizeof(*old));
 	if (!l)
 		return exchange_drop(x, DROP_PROCESSING_FAILED);
+	alloc_place(x, q.c, q.pool);
+	client_name(x, l->addr);
 	x->lease_reused = true;
 	TRACE(x, "the store is down: the lease is confirmed until its end");
 	return grant_lease(x, l,

@@ -129,7 +129,7 @@ static struct lease sample(void)
 
 	memcpy(l.hw, "\2\0\0\0\0\1", 6);
 	memcpy(l.client_id, "\1\2\0\0\0\0\1", 7);
-	strcpy(l.hostname, "host");
+	(void)snprintf(l.hostname, sizeof(l.hostname), "host");
 	return l;
 }
 
